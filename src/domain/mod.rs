@@ -1,0 +1,14 @@
+//! The words of the trade, as plain data and pure functions: positions, operations, snapshots,
+//! coverage and gaps, stops, plans, queries, differences.
+//!
+//! Nothing here touches a file, a socket, a clock or a terminal, and nothing here depends on
+//! another folder of this crate.
+
+pub mod error;
+pub mod namespace;
+pub mod position;
+pub mod progress;
+
+pub use error::{Class, Error, Result};
+pub use namespace::Namespace;
+pub use position::{OpTime, Position};
