@@ -4,10 +4,18 @@
 //! Nothing here touches a file, a socket, a clock or a terminal, and nothing here depends on
 //! another folder of this crate.
 
+pub mod burst;
+pub mod coverage;
+pub mod diff;
 pub mod error;
 pub mod namespace;
+pub mod op;
+pub mod plan;
 pub mod position;
 pub mod progress;
+pub mod snapshot;
+pub mod stop;
+pub mod text;
 
 pub use error::{Class, Error, Result};
 pub use namespace::Namespace;

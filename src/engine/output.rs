@@ -47,9 +47,9 @@ pub trait State: Sync {
     /// call only. Calling it again gives the same documents again.
     fn emit(&self, collection: usize, chunk: usize, sink: &mut Sink<'_>) -> Result<()>;
 
-    /// To be called when all chunks of all collections have been emitted: an error when
-    /// something that must have been there was not.
-    fn finish(&self) -> Result<()>;
+    /// To be called when all chunks of a collection have been emitted: an error when something
+    /// that must have been there was not.
+    fn finish(&self, collection: usize) -> Result<()>;
 }
 
 /// Takes documents.

@@ -1,0 +1,44 @@
+//! The journal: one JSON line per decision or action, appended and flushed before anything
+//! follows from it.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use chrono::{SecondsFormat, Utc};
+use serde_json::{Map, Value};
+
+use crate::domain::{Error, Result};
+
+/// The journal of one case.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    path: PathBuf,
+}
+
+impl Journal {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Journal { path }
+    }
+
+    /// Appends one event: `{"time": …, "event": name, …fields}`. The fields hold no secrets.
+    pub fn record(&self, event: &str, fields: Value) -> Result<()> {
+        let mut line = Map::new();
+        line.insert("time".into(), Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true).into());
+        line.insert("event".into(), event.into());
+        if let Value::Object(fields) = fields {
+            line.extend(fields);
+        }
+        let failed = |e: std::io::Error| Box::new(Error::failed("writing the journal", self.path.display(), e));
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&self.path)
+            .map_err(failed)?;
+        file.write_all(format!("{}\n", Value::Object(line)).as_bytes())
+            .and_then(|()| file.sync_data())
+            .map_err(failed)
+    }
+}

@@ -1,0 +1,162 @@
+//! Net effects: what the operations so far amount to, for each document of one collection.
+//!
+//! A document is either still the snapshot's, or put whole, or gone; on top of that lies a chain
+//! of updates. Nothing is applied here and nothing is copied: bodies stay where they are in the
+//! oplog until the state is streamed out.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::bson::Doc;
+use super::key::DocKey;
+use crate::domain::Position;
+
+/// A document key is already a hash; hashing it again would only cost.
+#[derive(Debug, Default, Clone)]
+pub struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &b in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(b);
+        }
+    }
+    fn write_u128(&mut self, key: u128) {
+        self.0 = key as u64;
+    }
+}
+
+/// Where the document under the updates comes from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Origin<'a> {
+    /// From the snapshot, if it has it.
+    Snapshot,
+    /// From the oplog, whole.
+    Put(Doc<'a>),
+    /// There is none.
+    Gone,
+}
+
+/// What happened to one document.
+#[derive(Debug, Clone, Copy)]
+pub struct Net<'a> {
+    /// What lies under the updates.
+    pub origin: Origin<'a>,
+    /// The newest update of the chain, an index into [`Effects::patches`]; [`NONE`] = no update.
+    pub chain: u32,
+    /// Number of the last insert of this document, counted over the collection; 0 = none seen.
+    /// Natural order is insertion order.
+    pub inserted: u64,
+}
+
+/// One update in a chain.
+#[derive(Debug, Clone, Copy)]
+pub struct Patch<'a> {
+    /// The `o` of the entry.
+    pub o: Doc<'a>,
+    /// The update before this one on the same document, or [`NONE`].
+    pub before: u32,
+    /// Where it stands in the oplog, for errors.
+    pub pos: Position,
+}
+
+/// The end of a chain.
+pub const NONE: u32 = u32::MAX;
+
+/// The net effects on one collection.
+#[derive(Debug, Clone, Default)]
+pub struct Effects<'a> {
+    by_key: HashMap<DocKey, u32, BuildHasherDefault<KeyHasher>>,
+    nets: Vec<Net<'a>>,
+    patches: Vec<Patch<'a>>,
+    inserts: u64,
+}
+
+/// An update of a document that a delete has removed before: impossible in a sound oplog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UpdateOfGone;
+
+impl<'a> Effects<'a> {
+    /// Whether nothing has touched the collection.
+    pub fn is_empty(&self) -> bool {
+        self.nets.is_empty()
+    }
+
+    /// All documents touched, in the order of their first operation.
+    pub fn nets(&self) -> &[Net<'a>] {
+        &self.nets
+    }
+
+    /// The net effect on one document, and its number in [`Effects::nets`].
+    pub fn get(&self, key: DocKey) -> Option<(usize, &Net<'a>)> {
+        let number = *self.by_key.get(&key)? as usize;
+        Some((number, self.nets.get(number)?))
+    }
+
+    /// The keys of the documents touched, with their numbers.
+    pub fn keys(&self) -> impl Iterator<Item = (DocKey, usize)> + '_ {
+        self.by_key.iter().map(|(key, &number)| (*key, number as usize))
+    }
+
+    /// The updates of a chain, oldest first.
+    pub fn chain(&self, net: &Net<'a>) -> Vec<Patch<'a>> {
+        let mut updates = Vec::new();
+        let mut at = net.chain;
+        while let Some(patch) = self.patches.get(at as usize) {
+            updates.push(*patch);
+            at = patch.before;
+        }
+        updates.reverse();
+        updates
+    }
+
+    /// The newest update of a chain.
+    pub fn last_update(&self, net: &Net<'a>) -> Option<&Patch<'a>> {
+        self.patches.get(net.chain as usize)
+    }
+
+    /// An insert: replaces whatever is there.
+    pub fn insert(&mut self, key: DocKey, body: Doc<'a>) {
+        self.inserts += 1;
+        let inserted = self.inserts;
+        *self.net(key) = Net { origin: Origin::Put(body), chain: NONE, inserted };
+    }
+
+    /// A whole new body for a document that keeps its place.
+    pub fn replace(&mut self, key: DocKey, body: Doc<'a>) {
+        let net = self.net(key);
+        net.origin = Origin::Put(body);
+        net.chain = NONE;
+    }
+
+    /// An update that needs the document under it.
+    pub fn update(&mut self, key: DocKey, o: Doc<'a>, pos: Position) -> Result<(), UpdateOfGone> {
+        let next = self.patches.len() as u32;
+        let net = self.net(key);
+        if net.origin == Origin::Gone {
+            return Err(UpdateOfGone);
+        }
+        let before = std::mem::replace(&mut net.chain, next);
+        self.patches.push(Patch { o, before, pos });
+        Ok(())
+    }
+
+    /// A delete.
+    pub fn delete(&mut self, key: DocKey) {
+        let net = self.net(key);
+        net.origin = Origin::Gone;
+        net.chain = NONE;
+    }
+
+    fn net(&mut self, key: DocKey) -> &mut Net<'a> {
+        let next = self.nets.len() as u32;
+        let number = *self.by_key.entry(key).or_insert(next);
+        if number == next {
+            self.nets.push(Net { origin: Origin::Snapshot, chain: NONE, inserted: 0 });
+        }
+        &mut self.nets[number as usize]
+    }
+}

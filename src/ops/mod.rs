@@ -1,0 +1,15 @@
+//! What pitstop does, as functions with progress and cancellation: open, search, suspects, plan,
+//! diff, restore. No screen and no argument parsing: the TUI and the commands are two fronts of
+//! what is here.
+
+pub mod diff;
+pub mod plan;
+pub mod restore;
+pub mod rows;
+pub mod search;
+pub mod select;
+pub mod suspects;
+pub mod walk;
+pub mod workspace;
+
+pub use workspace::{OpenOptions, Workspace};

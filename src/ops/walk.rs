@@ -1,0 +1,88 @@
+//! The fold over an opened workspace: the first pass of every plan, diff and restore.
+
+use std::collections::BTreeSet;
+
+use super::Workspace;
+use crate::domain::{OpTime, Position, Result, progress::Meter, progress::Phase};
+use crate::engine::entry::Entry;
+use crate::engine::fold::{Fold, FoldOptions, Walked};
+use crate::engine::state::Folded;
+use crate::engine::transactions::History;
+use crate::source::Snapshot;
+use crate::source::oplog::Oplog;
+
+/// What to leave out of a fold, and what to take in.
+#[derive(Debug, Clone, Default)]
+pub struct WalkOptions {
+    /// Entries passed over on request.
+    pub skip: BTreeSet<Position>,
+    /// Whether users and roles are part of the state.
+    pub with_auth: bool,
+}
+
+/// A folded state and how it came about.
+pub struct Walk<'w> {
+    /// The state.
+    pub state: Folded<'w>,
+    /// What was walked.
+    pub walked: Walked,
+    /// Bytes of oplog walked.
+    pub bytes: u64,
+    /// A sample of the entries walked: enough to recognise a server that has them too.
+    pub sample: Vec<OpTime>,
+}
+
+struct Older<'a>(&'a Oplog);
+
+impl<'a> History<'a> for Older<'a> {
+    fn entry(&self, pos: Position) -> Option<Entry<'a>> {
+        self.0.find(pos).ok().flatten()
+    }
+}
+
+/// Every so many entries one is kept as a sample; the newest are kept all.
+const SAMPLE_EVERY: u64 = 256;
+const SAMPLE_TAIL: usize = 64;
+
+/// Folds the oplog below `bound` over a snapshot. The caller has checked that the range has no
+/// gap (see [`crate::domain::plan::choose_base`]).
+pub fn walk<'w>(
+    workspace: &'w Workspace,
+    snapshot: &'w Snapshot,
+    bound: Position,
+    options: &WalkOptions,
+    meter: &Meter,
+) -> Result<Walk<'w>> {
+    let (from, edge) = snapshot.window().map_or((Position::MIN, Position::MIN), |(a, b)| (a.pos, b.pos));
+    meter.enter(Phase::Fold, 0);
+    let fold_options = FoldOptions { edge, skip: options.skip.clone(), with_auth: options.with_auth };
+    let mut fold = Fold::new(&snapshot.base, &snapshot.auth, fold_options);
+    let history = Older(&workspace.oplog);
+    let (mut count, mut bytes, mut unreported) = (0u64, 0u64, (0u64, 0u64));
+    let mut sample = Vec::new();
+    let mut tail = std::collections::VecDeque::with_capacity(SAMPLE_TAIL);
+    for entry in workspace.oplog.entries(from, bound) {
+        let entry = entry?;
+        fold.apply(&entry, &history)?;
+        let size = entry.raw.bytes().len() as u64;
+        if count.is_multiple_of(SAMPLE_EVERY) {
+            sample.push(entry.at);
+        }
+        if tail.len() == SAMPLE_TAIL {
+            tail.pop_front();
+        }
+        tail.push_back(entry.at);
+        count += 1;
+        bytes += size;
+        unreported = (unreported.0 + 1, unreported.1 + size);
+        if unreported.0 == 1024 {
+            meter.add(unreported.0, unreported.1);
+            meter.check("walking the oplog")?;
+            unreported = (0, 0);
+        }
+    }
+    meter.add(unreported.0, unreported.1);
+    sample.extend(tail);
+    let (state, walked) = fold.finish()?;
+    Ok(Walk { state, walked, bytes, sample })
+}

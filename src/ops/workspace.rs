@@ -1,0 +1,128 @@
+//! Opening: sources become snapshots and one joined oplog, inside a case.
+
+use std::path::PathBuf;
+
+use crate::case::Case;
+use crate::domain::coverage::{Gap, Segment};
+use crate::domain::plan::valid_stops;
+use crate::domain::snapshot::{CollectionInfo, SnapshotInfo};
+use crate::domain::stop::ValidStops;
+use crate::domain::{Error, Namespace, Position, Result, progress::Meter, progress::Phase};
+use crate::engine::input::CollectionKind;
+use crate::source::oplog::Oplog;
+use crate::source::{self, Format, Snapshot};
+
+/// What to open, and how.
+#[derive(Debug, Clone, Default)]
+pub struct OpenOptions {
+    /// The sources, as given.
+    pub sources: Vec<PathBuf>,
+    /// The case folder, if not the one derived from the sources.
+    pub case: Option<PathBuf>,
+    /// Joints without a shared entry that are accepted on request.
+    pub accept_unproven: Vec<Position>,
+}
+
+/// Everything one incident is about, opened.
+pub struct Workspace {
+    /// Where findings are kept.
+    pub case: Case,
+    /// The snapshots, newest edge last; those without an edge first.
+    pub snapshots: Vec<Snapshot>,
+    /// The same, for humans.
+    pub infos: Vec<SnapshotInfo>,
+    /// All oplog there is, joined.
+    pub oplog: Oplog,
+    /// Things passed over, one sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Workspace {
+    /// Opens everything.
+    pub fn open(options: &OpenOptions, meter: &Meter) -> Result<Workspace> {
+        if options.sources.is_empty() {
+            return Error::usage("opening", "", "no source was named")
+                .hint("name a dump directory, an archive, an oplog file or a folder of oplog slices.")
+                .err();
+        }
+        meter.enter(Phase::Open, 0);
+        let case = Case::open(options.case.as_deref(), &options.sources)?;
+        let mut opened = source::open(&options.sources, &case.unpack_dir(), meter)?;
+        opened.snapshots.sort_by_key(|s| s.edge());
+        let own = opened.snapshots.iter().filter_map(|s| s.oplog.clone());
+        let slices = opened.slices.into_iter().chain(own).collect();
+        let oplog = Oplog::join(slices, &options.accept_unproven)?;
+        let infos = opened.snapshots.iter().map(info).collect();
+        if !oplog.unproven().is_empty() {
+            let joints = serde_json::to_value(oplog.unproven()).unwrap_or_default();
+            case.journal().record("accepted-unproven", serde_json::json!({ "joints": joints }))?;
+        }
+        Ok(Workspace { case, snapshots: opened.snapshots, infos, oplog, notes: opened.notes })
+    }
+
+    /// The stretches of oplog without gap.
+    pub fn segments(&self) -> &[Segment] {
+        self.oplog.segments()
+    }
+
+    /// The gaps between them.
+    pub fn gaps(&self) -> &[Gap] {
+        self.oplog.gaps()
+    }
+
+    /// The valid stops over one snapshot.
+    pub fn valid_stops(&self, info: &SnapshotInfo) -> Option<ValidStops> {
+        valid_stops(info, self.segments())
+    }
+
+    /// The snapshot behind an info.
+    pub fn snapshot(&self, id: &str) -> Result<&Snapshot> {
+        self.snapshots.iter().find(|s| s.id == id).ok_or_else(|| {
+            Box::new(
+                Error::usage("looking for the snapshot", format!("{id:?}"), "there is none of that name")
+                    .hint("`pitstop snapshots SOURCE…` lists them."),
+            )
+        })
+    }
+
+    /// The last position known, [`Position::MIN`] without oplog.
+    pub fn last(&self) -> Position {
+        self.oplog.last().map(|at| at.pos).unwrap_or(Position::MIN)
+    }
+}
+
+fn info(snapshot: &Snapshot) -> SnapshotInfo {
+    let count = |ns: &Namespace| {
+        snapshot.counts.iter().find(|(name, ..)| name == ns).map_or((0, 0), |(_, docs, bytes)| (*docs, *bytes))
+    };
+    let mut collections: Vec<CollectionInfo> = snapshot
+        .base
+        .collections
+        .iter()
+        .map(|coll| {
+            let (documents, bytes) = count(&coll.ns);
+            let kind = match coll.kind {
+                CollectionKind::Collection => "collection",
+                CollectionKind::View => "view",
+                CollectionKind::Timeseries => "timeseries",
+            };
+            CollectionInfo { ns: coll.ns.clone(), kind: kind.into(), documents, bytes }
+        })
+        .collect();
+    collections.sort_by(|a, b| a.ns.cmp(&b.ns));
+    SnapshotInfo {
+        id: snapshot.id.clone(),
+        path: snapshot.path.display().to_string(),
+        format: match snapshot.format {
+            Format::Directory => "directory".into(),
+            Format::Archive => "archive".into(),
+        },
+        compressed: snapshot.compressed,
+        server_version: snapshot.server_version.clone(),
+        window_start: snapshot.window().map(|(first, _)| first.pos),
+        edge: snapshot.edge(),
+        documents: collections.iter().map(|c| c.documents).sum(),
+        bytes: collections.iter().map(|c| c.bytes).sum(),
+        collections,
+    }
+}
