@@ -4,6 +4,7 @@
 //! Nothing here touches a file, a socket, a clock or a terminal, and nothing here depends on
 //! another folder of this crate.
 
+pub mod coverage;
 pub mod error;
 pub mod namespace;
 pub mod position;

@@ -7,5 +7,6 @@
 pub mod bson;
 pub mod build;
 pub mod entry;
+pub mod extjson;
 pub mod input;
 pub mod output;
