@@ -6,13 +6,18 @@
 
 pub mod bson;
 pub mod build;
-pub mod entry;
-pub mod input;
-pub mod output;
 pub mod catalog;
 pub mod effects;
+pub mod entry;
+pub mod extjson;
 pub mod fold;
 pub mod indexes;
+pub mod input;
+pub mod key;
+mod number;
+pub mod order;
+pub mod output;
 pub mod state;
 pub mod transactions;
+pub mod update;
 pub mod views;
