@@ -1,0 +1,189 @@
+//! A real server for one test (or one test binary), on a free loopback port, in a directory of
+//! its own. It goes when it is dropped, and also when the test process ends in any other way:
+//! a little shell waits for the end of its input and then kills it.
+
+use std::future::Future;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use bson::{Document, doc};
+use mongodb::Client;
+
+const SET: &str = "pit0";
+const WAIT: Duration = Duration::from_secs(60);
+/// Arguments: directory, log, then the server's command line.
+const GUARD: &str = r#"dir=$1 log=$2; shift 2
+"$@" </dev/null >"$log" 2>&1 & echo $!
+read -r _; kill -9 $! 2>/dev/null; wait; rm -rf "$dir""#;
+
+/// What kind of server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Standalone,
+    /// One node, initiated and primary.
+    ReplicaSet,
+}
+
+/// A running server.
+pub struct Server {
+    guard: Child,
+    pid: u32,
+    dir: PathBuf,
+    uri: String,
+    port: u16,
+}
+
+/// Runs a future to its end. Not to be called from async code.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| tokio::runtime::Runtime::new().unwrap()).block_on(future)
+}
+
+impl Server {
+    pub fn standalone() -> Server {
+        Self::start(Kind::Standalone, &[])
+    }
+
+    pub fn replica_set() -> Server {
+        Self::start(Kind::ReplicaSet, &[])
+    }
+
+    /// Starts one with more arguments, such as `["--setParameter", "ttlMonitorEnabled=false"]`.
+    /// Test commands are enabled.
+    pub fn start(kind: Kind, more: &[&str]) -> Server {
+        // Between choosing a free port and taking it somebody else may take it: try again.
+        for _ in 0..5 {
+            if let Some(server) = Self::try_start(kind, more) {
+                return server;
+            }
+        }
+        panic!("five free ports in a row were taken by others");
+    }
+
+    fn try_start(kind: Kind, more: &[&str]) -> Option<Server> {
+        let dir = tempfile::Builder::new().prefix("server-").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+        let dir = dir.unwrap().keep();
+        let data = dir.join("data");
+        std::fs::create_dir(&data).unwrap();
+        let log = dir.join("log");
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = Command::new("sh");
+        command.args(["-c", GUARD, "guard"]).args([&dir, &log]).arg(super::mongod::mongod());
+        command.args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--port", &port.to_string(), "--dbpath"]);
+        command.arg(&data).args(["--wiredTigerCacheSizeGB", "0.25"]);
+        command.args(["--setParameter", "enableTestCommands=1"]);
+        if kind == Kind::ReplicaSet {
+            command.args(["--replSet", SET, "--oplogSize", "200"]);
+        }
+        command.args(more).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut guard = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(guard.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let pid = line.trim().parse().unwrap();
+        let uri = match kind {
+            Kind::Standalone => format!("mongodb://127.0.0.1:{port}/?directConnection=true"),
+            Kind::ReplicaSet => format!("mongodb://127.0.0.1:{port}/?replicaSet={SET}"),
+        };
+        let server = Server { guard, pid, dir, uri, port };
+        server.wait_until_ready(kind, &log).then_some(server)
+    }
+
+    /// False when the port was taken.
+    fn wait_until_ready(&self, kind: Kind, log: &Path) -> bool {
+        let direct = format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port);
+        let begun = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let said = std::fs::read_to_string(log).unwrap_or_default();
+            if said.contains("Address already in use") {
+                return false;
+            }
+            let dead = said.contains("dbexit:") || begun.elapsed() > WAIT;
+            assert!(!dead, "mongod did not start: {}", said.lines().last().unwrap_or("no output"));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let admin = connect(&direct).database("admin");
+        if kind == Kind::ReplicaSet {
+            let member = doc! { "_id": 0, "host": format!("127.0.0.1:{}", self.port) };
+            let config = doc! { "_id": SET, "members": [member] };
+            block_on(admin.run_command(doc! { "replSetInitiate": config }).into_future()).unwrap();
+        }
+        loop {
+            let hello = block_on(admin.run_command(doc! { "hello": 1 }).into_future());
+            match hello {
+                Ok(reply) if reply.get_bool("isWritablePrimary").unwrap_or(false) => return true,
+                reply => assert!(begun.elapsed() < WAIT, "mongod does not become writable: {reply:?}"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Where it listens, for any client.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The server's process id.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Its data files.
+    pub fn dbpath(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    /// A new client.
+    pub fn client(&self) -> Client {
+        connect(&self.uri)
+    }
+
+    /// Runs one command and waits for the answer.
+    pub fn run(&self, db: &str, command: Document) -> Document {
+        command_on(&self.client(), db, command)
+    }
+
+    /// Removes every database but the server's own, so that the server can be used again.
+    pub fn wipe(&self) {
+        let client = self.client();
+        for name in block_on(client.list_database_names().into_future()).unwrap() {
+            if !["admin", "config", "local"].contains(&name.as_str()) {
+                command_on(&client, &name, doc! { "dropDatabase": 1 });
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        let _ = self.guard.wait();
+    }
+}
+
+/// A client for this address.
+pub fn connect(uri: &str) -> Client {
+    block_on(Client::with_uri_str(uri)).unwrap()
+}
+
+/// Runs one command and waits for the answer.
+pub fn command_on(client: &Client, db: &str, command: Document) -> Document {
+    let database = client.database(db);
+    block_on(database.run_command(command.clone()).into_future())
+        .unwrap_or_else(|e| panic!("{db}: {command}: {e}"))
+}
+
+/// Runs a command that answers with a cursor and gives everything behind it.
+pub fn cursor_on(client: &Client, db: &str, command: Document) -> Vec<Document> {
+    use futures_util::TryStreamExt;
+    let database = client.database(db);
+    block_on(async { database.run_cursor_command(command.clone()).await?.try_collect().await })
+        .unwrap_or_else(|e: mongodb::error::Error| panic!("{db}: {command}: {e}"))
+}
