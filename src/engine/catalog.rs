@@ -62,6 +62,18 @@ impl Collection<'_> {
         self.option("capped").is_some_and(|e| e.is_truthy())
     }
 
+    /// A temporary collection (of `$out`, of a conversion) that got its final name.
+    pub fn make_permanent(&mut self) {
+        if self.option("temp").is_none() {
+            return;
+        }
+        let mut options = Builder::new();
+        if let Ok(old) = Doc::new(&self.options) {
+            old.iter().map_while(Result::ok).filter(|e| e.name != b"temp").for_each(|e| options.copy(&e));
+        }
+        self.options = options.finish();
+    }
+
     fn meta_field(&self) -> Option<&str> {
         self.option("timeseries")?.as_doc()?.get("metaField")?.as_str()
     }
@@ -156,7 +168,13 @@ impl<'a> Catalog<'a> {
     }
 
     /// A new, empty collection.
-    pub fn create(&mut self, ns: Namespace, uuid: Option<[u8; 16]>, options: Vec<u8>, known: Known) -> CollId {
+    pub fn create(
+        &mut self,
+        ns: Namespace,
+        uuid: Option<[u8; 16]>,
+        options: Vec<u8>,
+        known: Known,
+    ) -> CollId {
         let id = self.add(Collection {
             ns,
             uuid,

@@ -144,7 +144,9 @@ impl<'w> Pair<'_, 'w> {
     fn shape(&self, then: usize, now: usize, found: &mut NamespaceDiff) {
         let (a, b) = (&self.then.collections()[then], &self.now.collections()[now]);
         if a.kind != b.kind {
-            found.collection.push(format!("its kind changes back from {:?} to {:?}", b.kind, a.kind).to_lowercase());
+            found
+                .collection
+                .push(format!("its kind changes back from {:?} to {:?}", b.kind, a.kind).to_lowercase());
         }
         if a.options != b.options {
             found.collection.push("its options change back".into());
@@ -177,7 +179,9 @@ impl<'w> Pair<'_, 'w> {
     }
 
     fn touched(&self, then: usize, now: usize, found: &mut NamespaceDiff, out: &mut Collector) -> Result<()> {
-        let (Some(a), Some(b)) = (self.then.collection(then), self.now.collection(now)) else { return Ok(()) };
+        let (Some(a), Some(b)) = (self.then.collection(then), self.now.collection(now)) else {
+            return Ok(());
+        };
         let mut keys: HashSet<DocKey> = HashSet::new();
         for (key, _) in a.effects.keys().chain(b.effects.keys()) {
             if !same_net(&a.effects, &b.effects, key) {
@@ -193,7 +197,8 @@ impl<'w> Pair<'_, 'w> {
             self.note(found, out, then.as_deref(), now.as_deref())
         };
         let needs_base = |key: &DocKey| {
-            let net = |effects: &Effects<'w>| effects.get(*key).is_none_or(|(_, n)| n.origin == Origin::Snapshot);
+            let net =
+                |effects: &Effects<'w>| effects.get(*key).is_none_or(|(_, n)| n.origin == Origin::Snapshot);
             net(&a.effects) || net(&b.effects)
         };
         if keys.iter().any(needs_base) {
@@ -304,7 +309,8 @@ fn each(state: &Folded<'_>, at: usize, sink: &mut dyn FnMut(&[u8]) -> Result<()>
 
 /// One document for output, field by field where it is there on both sides.
 fn show(ns: &Namespace, fate: Fate, then: Option<&[u8]>, now: Option<&[u8]>) -> DocumentDiff {
-    let doc = |bytes: Option<&[u8]>| bytes.and_then(|b| bson::deserialize_from_slice::<bson::Document>(b).ok());
+    let doc =
+        |bytes: Option<&[u8]>| bytes.and_then(|b| bson::deserialize_from_slice::<bson::Document>(b).ok());
     let raw_json = |bytes: Option<&[u8]>| bytes.and_then(|b| Doc::new(b).ok()).map(document_json);
     let id = then
         .or(now)

@@ -4,9 +4,7 @@
 
 pub mod diff;
 pub mod plan;
-pub mod restore;
 pub mod rows;
-pub mod search;
 pub mod select;
 pub mod suspects;
 pub mod walk;

@@ -1,9 +1,9 @@
 //! Planning: choose the base, find both neighbours of the stop, walk the whole range once, and
 //! say what a restore would do, before anything is touched.
 
+use super::Workspace;
 use super::rows::rows;
 use super::walk::{Walk, WalkOptions, walk};
-use super::Workspace;
 use crate::domain::op::Op;
 use crate::domain::plan::{Cost, Plan, choose_base};
 use crate::domain::stop::{Stop, StopRequest, other_tools};
@@ -37,7 +37,8 @@ pub struct Planned<'w> {
 /// The stop with both its neighbours: the entry right below the bound and the first at or above.
 pub fn stop_at(workspace: &Workspace, bound: Position) -> Result<Stop> {
     let last_op = |entry: Option<_>| -> Option<Op> { entry.and_then(|e| rows(&e).last().map(|r| r.to_op())) };
-    let first_op = |entry: Option<_>| -> Option<Op> { entry.and_then(|e| rows(&e).first().map(|r| r.to_op())) };
+    let first_op =
+        |entry: Option<_>| -> Option<Op> { entry.and_then(|e| rows(&e).first().map(|r| r.to_op())) };
     Ok(Stop {
         bound,
         time: bound.time(),
@@ -75,7 +76,9 @@ pub fn plan<'w>(workspace: &'w Workspace, request: &PlanRequest, meter: &Meter) 
         indexes: specs.iter().map(|s| s.indexes.len().saturating_sub(1) as u64).sum(),
     };
     let plan = Plan {
-        snapshot: info.cloned().ok_or_else(|| Error::failed("planning", &snapshot.id, "the snapshot is gone"))?,
+        snapshot: info
+            .cloned()
+            .ok_or_else(|| Error::failed("planning", &snapshot.id, "the snapshot is gone"))?,
         from: snapshot.window().map(|(first, _)| first.pos).unwrap_or(Position::MIN),
         other_tools: other_tools(bound, stop.last_applied.as_ref().map(|op| op.pos)),
         stop,

@@ -120,7 +120,10 @@ fn removes_fields(o: Doc<'_>) -> bool {
     }
     fn in_diff(diff: Doc<'_>, depth: usize) -> bool {
         diff.iter().map_while(Result::ok).any(|e| {
-            e.name == b"d" || (depth < 64 && e.name.starts_with(b"s") && e.as_doc().is_some_and(|d| in_diff(d, depth + 1)))
+            e.name == b"d"
+                || (depth < 64
+                    && e.name.starts_with(b"s")
+                    && e.as_doc().is_some_and(|d| in_diff(d, depth + 1)))
         })
     }
     o.get("diff").and_then(|e| e.as_doc()).is_some_and(|diff| in_diff(diff, 0))

@@ -93,7 +93,11 @@ impl Workspace {
 
 fn info(snapshot: &Snapshot) -> SnapshotInfo {
     let count = |ns: &Namespace| {
-        snapshot.counts.iter().find(|(name, ..)| name == ns).map_or((0, 0), |(_, docs, bytes)| (*docs, *bytes))
+        snapshot
+            .counts
+            .iter()
+            .find(|(name, ..)| name == ns)
+            .map_or((0, 0), |(_, docs, bytes)| (*docs, *bytes))
     };
     let mut collections: Vec<CollectionInfo> = snapshot
         .base

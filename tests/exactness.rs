@@ -1,0 +1,131 @@
+//! Every checkpoint and point of every fixture, from every dump format, against what the
+//! recorded server itself said. The state is taken from the fold, without a target.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::path::Path;
+
+use common::dump::content;
+use common::fixtures::fixture;
+use common::truth::{Checkpoint, Collection, Truth};
+use pitstop::domain::plan::{choose_base, valid_stops};
+use pitstop::domain::{Namespace, Position, progress::Meter};
+use pitstop::engine::input::CollectionKind;
+use pitstop::engine::output::{CollectionSpec, State};
+use pitstop::ops::walk::{WalkOptions, walk};
+use pitstop::ops::{OpenOptions, Workspace};
+
+const FORMATS: [&str; 4] = ["dump-dir", "dump-gz", "dump.archive", "dump.archive.gz"];
+
+fn open(fixture: &Path, format: &str) -> (tempfile::TempDir, Workspace) {
+    let case = tempfile::tempdir().unwrap();
+    let options = OpenOptions {
+        sources: vec![fixture.join(format), fixture.join("oplog")],
+        case: Some(case.path().to_owned()),
+        accept_unproven: vec![],
+    };
+    let workspace = Workspace::open(&options, &Meter::default()).unwrap_or_else(|e| panic!("{format}: {e}"));
+    (case, workspace)
+}
+
+fn documents(state: &dyn State, at: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for chunk in 0..state.chunks(at) {
+        let mut sink = |doc: &[u8]| {
+            bytes.extend_from_slice(doc);
+            Ok(())
+        };
+        state.emit(at, chunk, &mut sink).unwrap();
+    }
+    state.finish(at).unwrap();
+    bytes
+}
+
+fn indexes(spec: &CollectionSpec) -> Vec<bson::Document> {
+    spec.indexes.iter().map(|i| bson::deserialize_from_slice(i).unwrap()).collect()
+}
+
+/// The state in the shape of the truth. Of the buckets of a time series only the documents are
+/// compared: their options and indexes follow from the series.
+fn observe(state: &dyn State, want: &Checkpoint) -> Checkpoint {
+    let mut got = Checkpoint { label: "state".into(), ts: Position::MIN, dbs: Default::default() };
+    for (at, spec) in state.collections().iter().enumerate().filter(|(_, s)| s.ns.db != "admin") {
+        let db = got.dbs.entry(spec.ns.db.clone()).or_default();
+        let found = Collection {
+            kind: format!("{:?}", spec.kind).to_lowercase(),
+            options: bson::deserialize_from_slice(&spec.options).unwrap(),
+            indexes: if spec.kind == CollectionKind::Collection { indexes(spec) } else { vec![] },
+            content: (spec.kind == CollectionKind::Collection).then(|| content(&documents(state, at))),
+        };
+        db.insert(spec.ns.coll.clone(), found);
+        if spec.kind == CollectionKind::Timeseries {
+            let name = spec.ns.buckets().coll;
+            let truth = want.dbs.get(&spec.ns.db).and_then(|db| db.get(&name)).cloned().unwrap_or_default();
+            let buckets = Collection { content: Some(content(&documents(state, at))), ..truth };
+            db.insert(name, buckets);
+        }
+    }
+    got
+}
+
+fn check(name: &str) {
+    let fixture = fixture(name);
+    let truth = Truth::read(&fixture);
+    let mut wrong = Vec::new();
+    let mut exact = 0;
+    for format in FORMATS {
+        let (_case, workspace) = open(&fixture, format);
+        let snapshot = &workspace.snapshots[0];
+        let state_at = |bound: Position| {
+            let base = choose_base(&workspace.infos, None, bound, workspace.segments(), workspace.gaps());
+            assert_eq!(base.unwrap_or_else(|e| panic!("{name} {format}: {e}")).id, snapshot.id);
+            let walked = walk(&workspace, snapshot, bound, &WalkOptions::default(), &Meter::default());
+            walked.unwrap_or_else(|e| panic!("{name} {format} {bound}: {e}")).state
+        };
+        let mut reached = 0;
+        for want in truth.from(snapshot.edge().unwrap()) {
+            let state = state_at(want.ts.next());
+            let differences = want.differences(&observe(&state, want));
+            reached += 1;
+            exact += usize::from(differences.is_empty());
+            wrong.extend(differences.into_iter().map(|d| format!("{format}, {}: {d}", want.label)));
+        }
+        // The last dump of a fixture still has most of the truth ahead of it.
+        assert!(reached >= 20, "{name} {format}: only {reached} checkpoints lie behind the edge");
+        for point in &truth.points {
+            let state = state_at(point.ts.next());
+            let at = state.position(&Namespace::new(&*point.db, &*point.collection)).unwrap();
+            let md5 = content(&documents(&state, at)).md5;
+            exact += usize::from(md5 == point.md5);
+            if md5 != point.md5 {
+                wrong.push(format!("{format}, point {}: {md5} for {}", point.ts, point.md5));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{name}: {exact} exact, these are not:\n{}", wrong.join("\n"));
+    println!("{name}: {exact} exact");
+}
+
+macro_rules! fixtures {
+    ($($name:ident),*) => {$(
+        #[test]
+        fn $name() {
+            check(stringify!($name));
+        }
+    )*};
+}
+fixtures!(v42, v44, v50, v60, pbm50, pbm60);
+
+#[test]
+fn the_range_of_valid_stops_begins_just_past_the_edge() {
+    let fixture = fixture("v60");
+    let (_case, workspace) = open(&fixture, "dump-dir");
+    let info = &workspace.infos[0];
+    let valid = valid_stops(info, workspace.segments()).unwrap();
+    let edge = info.edge.unwrap();
+    assert_eq!(valid.first, edge.next());
+    let truth = Truth::read(&fixture);
+    assert_eq!(valid.last, truth.slices.last().unwrap().through.next());
+    assert!(workspace.gaps().is_empty());
+}
