@@ -24,6 +24,11 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The same for text of our own that may hold line breaks: they stay.
+pub fn visible_lines(text: &str) -> String {
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
+}
+
 fn is_plain(c: char) -> bool {
     !c.is_control()
         && !matches!(c as u32,

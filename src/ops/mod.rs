@@ -4,7 +4,9 @@
 
 pub mod diff;
 pub mod plan;
+pub mod restore;
 pub mod rows;
+pub mod search;
 pub mod select;
 pub mod suspects;
 pub mod walk;

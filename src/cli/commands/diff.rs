@@ -1,0 +1,108 @@
+//! `pitstop diff`: what going back to a stop would change.
+
+use serde_json::Value;
+
+use super::ops::{line, short_id};
+use crate::cli::args::DiffArgs;
+use crate::cli::open;
+use crate::cli::output::{self, Out};
+use crate::domain::diff::{DocumentDiff, Fate};
+use crate::domain::namespace::Glob;
+use crate::domain::position::Place;
+use crate::domain::progress::Meter;
+use crate::domain::stop::{Side, StopRequest};
+use crate::domain::text::{count, visible};
+use crate::domain::Result;
+use crate::ops::diff::{Diff, DiffRequest, diff};
+use crate::ops::walk::WalkOptions;
+
+/// How many documents are shown when namespaces are named and no limit is.
+const SHOWN: usize = 20;
+
+/// Runs it.
+pub fn run(args: &DiffArgs) -> Result<()> {
+    let workspace = open(&args.source)?;
+    let against = match args.against {
+        Place::End => None,
+        place => Some(StopRequest { side: Side::Before, place }),
+    };
+    let request = DiffRequest {
+        stop: args.stop.request(),
+        against,
+        snapshot: args.snapshot.clone(),
+        ns: args.ns.iter().map(Glob::new).collect(),
+        limit: args.limit.unwrap_or(if args.ns.is_empty() { 0 } else { SHOWN }),
+        walk: WalkOptions::default(),
+    };
+    let found = diff(&workspace, &request, &Meter::default())?;
+    let mut out = Out::new();
+    if args.source.json {
+        out.json(&output::diff_sides(&found.stop, &found.against))?;
+        for ns in &found.namespaces {
+            out.json(&output::diff_namespace(ns))?;
+        }
+        for document in &found.documents {
+            out.json(&output::diff_document(document))?;
+        }
+    } else {
+        print(&found, request.limit, &mut out)?;
+    }
+    out.flush()
+}
+
+fn print(found: &Diff, limit: usize, out: &mut Out) -> Result<()> {
+    out.line(format_args!("going back to   before {} ({})", found.stop.bound, found.stop.time))?;
+    if let Some(op) = &found.stop.last_applied {
+        out.line(format_args!("  last applied    {}", line(op)))?;
+    }
+    if let Some(op) = &found.stop.first_left_out {
+        out.line(format_args!("  first left out  {}", line(op)))?;
+    }
+    out.line(format_args!("compared with   before {} ({})", found.against.bound, found.against.time))?;
+    out.line("")?;
+    if found.namespaces.is_empty() {
+        return out.line("nothing differs");
+    }
+    out.line(format_args!("{:<40} {:>12} {:>12} {:>12}", "namespace", "comes back", "changes back", "goes away"))?;
+    for ns in &found.namespaces {
+        out.line(format_args!(
+            "{:<40} {:>12} {:>12} {:>12}",
+            visible(&ns.ns.to_string()),
+            count(ns.comes_back),
+            count(ns.changes_back),
+            count(ns.goes_away)
+        ))?;
+        for what in &ns.collection {
+            out.line(format_args!("    {what}"))?;
+        }
+    }
+    for document in &found.documents {
+        out.line("")?;
+        show(document, out)?;
+    }
+    if found.limited && limit > 0 {
+        out.line(format_args!("\nmore documents differ; --limit N shows more than {limit}"))?;
+    }
+    Ok(())
+}
+
+fn show(document: &DocumentDiff, out: &mut Out) -> Result<()> {
+    let (sign, fate) = match document.fate {
+        Fate::ComesBack => ('+', "comes back"),
+        Fate::ChangesBack => ('~', "changes back"),
+        Fate::GoesAway => ('-', "goes away"),
+    };
+    let (ns, id) = (document.ns.to_string(), short_id(&document.id));
+    out.line(format_args!("{sign} {} {}  {fate}", visible(&ns), visible(&id)))?;
+    let value = |v: &Option<Value>| v.as_ref().map_or("(not there)".to_owned(), |v| visible(&v.to_string()).into_owned());
+    for field in &document.fields {
+        let path = if field.path.is_empty() { "(the document)" } else { &field.path };
+        let order = if field.order_only { "  (order of fields)" } else { "" };
+        out.line(format_args!("    {}: {} -> {}{order}", visible(path), value(&field.against), value(&field.at_stop)))?;
+    }
+    if document.fields.is_empty() {
+        let whole = document.at_stop.as_ref().or(document.against.as_ref());
+        out.line(format_args!("    {}", value(&whole.cloned())))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! One file per command.
+
+pub mod diff;
+pub mod ops;
+pub mod plan;
+pub mod restore;
+pub mod snapshots;
+pub mod suspects;
+pub mod targets;

@@ -1,0 +1,113 @@
+//! The shape of everything that is printed as JSON, and printing itself. Documents are canonical
+//! Extended JSON; every position is `"pos":"T:I"`, every time `"time":"…Z"`, every namespace `"ns"`.
+
+use std::io::{BufWriter, StdoutLock, Write, stdout};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::domain::coverage::Gap;
+use crate::domain::diff::{DocumentDiff, NamespaceDiff};
+use crate::domain::plan::Plan;
+use crate::domain::snapshot::SnapshotInfo;
+use crate::domain::stop::{Stop, ValidStops};
+use crate::domain::{Error, Position, Result};
+
+/// What an error while printing says it was doing.
+pub const PRINTING: &str = "printing";
+
+/// Standard output, buffered; errors (a closed pipe) come back instead of a panic.
+pub struct Out(BufWriter<StdoutLock<'static>>);
+
+impl Out {
+    /// Takes standard output.
+    pub fn new() -> Self {
+        Out(BufWriter::new(stdout().lock()))
+    }
+
+    /// Prints a line of text. Foreign parts must have been made visible.
+    pub fn line(&mut self, text: impl std::fmt::Display) -> Result<()> {
+        writeln!(self.0, "{text}").map_err(failed)
+    }
+
+    /// Prints one JSON object on one line.
+    pub fn json(&mut self, value: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string(value).map_err(|e| Error::failed(PRINTING, "", e))?;
+        self.line(text)
+    }
+
+    /// Sees to it that everything is out.
+    pub fn flush(&mut self) -> Result<()> {
+        self.0.flush().map_err(failed)
+    }
+}
+
+fn failed(e: std::io::Error) -> Box<Error> {
+    Box::new(Error::failed(PRINTING, "", e))
+}
+
+fn place(pos: Position) -> Value {
+    json!({ "pos": pos, "time": pos.time() })
+}
+
+/// A line of `snapshots`: `kind` is `snapshot`, `segment` or `gap`.
+pub fn snapshot(info: &SnapshotInfo, valid: Option<ValidStops>) -> Value {
+    let mut value = serde_json::to_value(info).unwrap_or_default();
+    if let Value::Object(map) = &mut value {
+        map.insert("kind".into(), "snapshot".into());
+        for name in ["window_start", "edge"] {
+            if let Some(pos) = map.get(name).and_then(Value::as_str).and_then(|t| t.parse().ok()) {
+                map.insert(name.into(), place(pos));
+            }
+        }
+        let valid = valid.map(|v| json!({ "first": place(v.first), "last": place(v.last) }));
+        map.insert("valid_stops".into(), valid.unwrap_or(Value::Null));
+    }
+    value
+}
+
+/// A line of `snapshots`: a stretch of oplog without gap.
+pub fn segment(first: Position, last: Position, entries: u64) -> Value {
+    json!({ "kind": "segment", "first": place(first), "last": place(last), "entries": entries })
+}
+
+/// A line of `snapshots`: what is missing between two stretches.
+pub fn gap(gap: &Gap) -> Value {
+    json!({ "kind": "gap", "after": place(gap.after), "before": place(gap.before) })
+}
+
+/// The object of `plan`.
+pub fn plan(plan: &Plan) -> Value {
+    let mut value = serde_json::to_value(plan).unwrap_or_default();
+    if let Value::Object(map) = &mut value {
+        map.insert("from".into(), place(plan.from));
+        map.insert("snapshot".into(), plan.snapshot.id.clone().into());
+        map.insert("edge".into(), plan.snapshot.edge.map_or(Value::Null, place));
+    }
+    value
+}
+
+/// The lines of `diff`: first both sides, then a line a namespace, then a line a document.
+pub fn diff_sides(stop: &Stop, against: &Stop) -> Value {
+    json!({ "kind": "sides", "stop": stop, "against": against })
+}
+
+/// A line of `diff`: one namespace in numbers.
+pub fn diff_namespace(diff: &NamespaceDiff) -> Value {
+    with_kind(diff, "namespace")
+}
+
+/// A line of `diff`: one document.
+pub fn diff_document(diff: &DocumentDiff) -> Value {
+    with_kind(diff, "document")
+}
+
+/// A value with a first field `kind`.
+pub fn with_kind(value: &impl Serialize, kind: &str) -> Value {
+    let mut object = serde_json::Map::new();
+    object.insert("kind".into(), kind.into());
+    if let Ok(Value::Object(map)) = serde_json::to_value(value) {
+        object.extend(map);
+    }
+    Value::Object(object)
+}

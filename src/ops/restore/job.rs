@@ -1,0 +1,239 @@
+//! The files of one restore: `job.json` (what to do), `progress.json` (what it does now),
+//! `result.json` (what became of it). None holds a secret.
+
+use std::path::{Path, PathBuf};
+
+use crate::case::write_private;
+use crate::domain::plan::Plan;
+use crate::domain::position::Place;
+use crate::domain::progress::Phase;
+use crate::domain::stop::{Side, StopRequest};
+use crate::domain::{Class, Error, Position, Result};
+use crate::target::Verification;
+use crate::target::uri::without_secrets;
+
+/// Where a restore goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetSpec {
+    /// A server of our own.
+    Isolated,
+    /// A mongodump directory.
+    Dump(PathBuf),
+    /// A server that runs already. The URI may hold a password: it is never written or printed.
+    Server(String),
+}
+
+impl TargetSpec {
+    /// As it may be shown and stored: without secrets.
+    pub fn shown(&self) -> String {
+        match self {
+            TargetSpec::Isolated => "isolated".into(),
+            TargetSpec::Dump(dir) => format!("dump:{}", dir.display()),
+            TargetSpec::Server(uri) => without_secrets(uri),
+        }
+    }
+}
+
+impl std::str::FromStr for TargetSpec {
+    type Err = Box<Error>;
+
+    /// `isolated`, `dump:DIR`, or a MongoDB URI.
+    fn from_str(text: &str) -> Result<Self> {
+        if text == "isolated" {
+            return Ok(TargetSpec::Isolated);
+        }
+        if let Some(dir) = text.strip_prefix("dump:").filter(|d| !d.is_empty()) {
+            return Ok(TargetSpec::Dump(PathBuf::from(dir)));
+        }
+        if text.starts_with("mongodb://") || text.starts_with("mongodb+srv://") {
+            return Ok(TargetSpec::Server(text.to_owned()));
+        }
+        Error::usage("reading the target", format!("{:?}", without_secrets(text)), "it is none of the known kinds")
+            .hint("use isolated, dump:DIR, or mongodb://HOST:PORT.")
+            .err()
+    }
+}
+
+/// A fresh name for a restore: its time, and the process that asked for it.
+pub fn new_id() -> String {
+    format!("{}-{}", chrono::Utc::now().format("%Y%m%dT%H%M%S%3f"), std::process::id())
+}
+
+/// What a worker is to do.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Job {
+    /// Names the restore.
+    pub id: String,
+    /// The sources, as absolute paths.
+    pub sources: Vec<PathBuf>,
+    /// The case folder.
+    pub case: PathBuf,
+    /// The exclusive bound.
+    pub bound: Position,
+    /// The base.
+    pub snapshot: Option<String>,
+    /// Only these namespaces; none = all.
+    pub ns: Vec<String>,
+    /// Entries passed over.
+    pub skip: Vec<Position>,
+    /// Whether users and roles are restored.
+    pub with_users: bool,
+    /// Joints accepted without proof.
+    pub accept_unproven: Vec<Position>,
+    /// The target without secrets; a server's URI comes to the worker on its standard input.
+    pub target: String,
+    /// The mongod to start.
+    pub mongod: Option<PathBuf>,
+    /// The port to start it on.
+    pub port: Option<u16>,
+    /// Whether TTL indexes are left out on other servers.
+    pub defer_ttl: bool,
+}
+
+impl Job {
+    /// The stop it was made for.
+    pub fn stop(&self) -> StopRequest {
+        StopRequest { side: Side::Before, place: Place::At(self.bound) }
+    }
+}
+
+/// How long a phase took.
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+pub struct PhaseTime {
+    /// Which phase.
+    pub phase: Phase,
+    /// Seconds since the worker started until it began.
+    pub began: f64,
+    /// Items done in it.
+    pub done: u64,
+    /// Bytes moved in it.
+    pub bytes: u64,
+}
+
+/// What a restore left behind.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Restored {
+    /// A server of ours, running.
+    Isolated {
+        /// Its id for `pitstop targets`.
+        id: String,
+        /// How to connect, without the password.
+        uri: String,
+        /// The user.
+        user: String,
+        /// The file that holds the password.
+        password_file: PathBuf,
+        /// Its process id.
+        pid: u32,
+        /// The version of its mongod.
+        version: String,
+    },
+    /// A dump directory.
+    Dump {
+        /// Where.
+        dir: PathBuf,
+    },
+    /// A server that was there.
+    Server {
+        /// Which one, without secrets.
+        uri: String,
+    },
+}
+
+/// What became of a restore. `exit` 0 means verified and complete; nothing else does.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Outcome {
+    /// The exit code of the command.
+    pub exit: u8,
+    /// What went wrong.
+    pub error: Option<Problem>,
+    /// What is there now; also after a failed verification, where it stays marked.
+    pub restored: Option<Restored>,
+    /// The plan that was carried out, as JSON.
+    pub plan: Option<serde_json::Value>,
+    /// The verification, as JSON.
+    pub verification: Option<serde_json::Value>,
+    /// Things to know.
+    pub notes: Vec<String>,
+    /// The phases and their times.
+    pub phases: Vec<PhaseTime>,
+    /// Seconds from start to end.
+    pub seconds: f64,
+}
+
+/// An [`Error`] in a file.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Problem {
+    /// See [`Error::doing`].
+    pub doing: String,
+    /// See [`Error::place`].
+    pub place: String,
+    /// See [`Error::cause`].
+    pub cause: String,
+    /// See [`Error::hint`].
+    pub hint: String,
+}
+
+impl Outcome {
+    /// An outcome that is nothing yet.
+    pub(super) fn new() -> Self {
+        Outcome {
+            exit: Class::Failed.exit_code(),
+            error: None,
+            restored: None,
+            plan: None,
+            verification: None,
+            notes: Vec::new(),
+            phases: Vec::new(),
+            seconds: 0.0,
+        }
+    }
+
+    pub(super) fn fail(&mut self, error: &Error) {
+        self.exit = error.class.exit_code();
+        self.error = Some(Problem {
+            doing: error.doing.clone(),
+            place: error.place.clone(),
+            cause: error.cause.clone(),
+            hint: error.hint.clone(),
+        });
+    }
+
+    pub(super) fn planned(&mut self, plan: &Plan) {
+        self.plan = serde_json::to_value(plan).ok();
+    }
+
+    pub(super) fn verified(&mut self, verification: &Verification) {
+        self.verification = serde_json::to_value(verification).ok();
+    }
+
+    /// The error it ended with.
+    pub fn as_error(&self) -> Option<Error> {
+        let problem = self.error.as_ref()?;
+        Some(Error {
+            class: Class::from_exit_code(self.exit).unwrap_or(Class::Failed),
+            doing: problem.doing.clone(),
+            place: problem.place.clone(),
+            cause: problem.cause.clone(),
+            hint: problem.hint.clone(),
+        })
+    }
+}
+
+/// Reads a JSON file of a restore; `None` while it is not there.
+pub(super) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Error::failed("reading", path.display(), e).err(),
+    };
+    let value = serde_json::from_slice(&bytes).map_err(|e| Error::failed("reading", path.display(), e))?;
+    Ok(Some(value))
+}
+
+/// Writes a JSON file of a restore, whole or not at all.
+pub(super) fn write<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
+    let bytes = serde_json::to_vec_pretty(value).map_err(|e| Error::failed("writing", path.display(), e))?;
+    write_private(path, &bytes)
+}

@@ -1,0 +1,11 @@
+//! Restoring, as a process of its own: a front writes a job into the case and starts a worker;
+//! the worker carries it out and writes progress and result beside the job; any number of fronts
+//! watch. A front that goes away leaves the worker running.
+
+mod job;
+mod watch;
+mod worker;
+
+pub use job::{Job, Outcome, PhaseTime, Restored, TargetSpec, new_id};
+pub use watch::{Watch, start};
+pub use worker::run as run_worker;
