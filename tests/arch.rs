@@ -44,11 +44,17 @@ fn every_file_is_short_and_says_what_it_owns() {
         } else if lines > LONG {
             println!("{path}: {lines} lines: does it hold two ideas?");
         }
-        if !text.starts_with("//! ") {
+        if !has_header(&text) {
             found.push(format!("{path}: does not open with a `//!` line"));
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Whether a `//!` line comes before everything but attributes of the file.
+fn has_header(text: &str) -> bool {
+    let first = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with("#!["));
+    first.is_some_and(|line| line.starts_with("//! "))
 }
 
 /// Path below `src`, and text.
@@ -256,6 +262,14 @@ fn raw_string(chars: &[char]) -> Option<usize> {
     let body = begin + hashes + 1;
     let end: String = std::iter::once('"').chain(std::iter::repeat_n('#', hashes)).collect();
     Some(body + until(&chars[body..], &end, false))
+}
+
+#[test]
+fn a_header_is_the_first_thing_said() {
+    assert!(has_header("//! Owns X.\n\nuse a;") && has_header("#![allow(x)]\n//! Owns X.\n"));
+    for none in ["", "use a;\n//! Owns X.", "// Owns X.", "/// Owns X.\nfn f() {}", "//!\n"] {
+        assert!(!has_header(none), "{none:?}");
+    }
 }
 
 #[test]

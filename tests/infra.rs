@@ -95,7 +95,7 @@ fn write_dump(server: &Server, dir: &Path) {
             } else {
                 cursor_on(&client, "shop", doc! { "listIndexes": name })
             };
-            let text = dump::metadata(name, kind, listed.get_document("options").unwrap(), &indexes);
+            let text = dump::metadata(name, kind, listed.get_document("options").unwrap(), &indexes, None);
             std::fs::write(dir.join(format!("{name}.metadata.json")), text).unwrap();
         }
     }

@@ -13,6 +13,7 @@ pub mod op;
 pub mod plan;
 pub mod position;
 pub mod progress;
+pub mod query;
 pub mod snapshot;
 pub mod stop;
 pub mod text;

@@ -1,5 +1,7 @@
 //! One operation as people look at it: where, when, what, on which document.
 
+use std::fmt;
+
 use super::position::Position;
 
 /// What an operation does, in the words of queries and output.
@@ -35,6 +37,17 @@ impl OpKind {
             OpKind::Command => "command",
             OpKind::Noop => "noop",
         }
+    }
+
+    /// The kind of that name.
+    pub fn named(name: &str) -> Option<OpKind> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+impl fmt::Display for OpKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

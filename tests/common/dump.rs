@@ -99,11 +99,21 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// A collection's metadata, as mongodump writes it.
-pub fn metadata(name: &str, kind: &str, options: &Document, indexes: &[Document]) -> String {
+pub fn metadata(
+    name: &str,
+    kind: &str,
+    options: &Document,
+    indexes: &[Document],
+    uuid: Option<bson::Uuid>,
+) -> String {
     let extended = |document: &Document| Bson::from(document.clone()).into_canonical_extjson();
-    let indexes: Vec<_> = indexes.iter().map(extended).collect();
-    serde_json::json!({
-        "options": extended(options), "indexes": indexes, "collectionName": name, "type": kind,
-    })
-    .to_string()
+    let mut out = serde_json::Map::new();
+    if !options.is_empty() {
+        out.insert("options".into(), extended(options));
+    }
+    out.insert("indexes".into(), indexes.iter().map(extended).collect());
+    out.extend(uuid.map(|uuid| ("uuid".into(), uuid.to_string().replace('-', "").into())));
+    out.insert("collectionName".into(), name.into());
+    out.insert("type".into(), kind.into());
+    serde_json::Value::Object(out).to_string()
 }
