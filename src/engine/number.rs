@@ -175,12 +175,13 @@ impl Decimal {
             return if self.negative { Ordering::Less } else { Ordering::Greater };
         }
         let top = |c: u128, e: i32| c.ilog10() as i32 + e;
-        let magnitude = top(self.coefficient, self.exponent).cmp(&top(coefficient, exponent)).then_with(|| {
-            // The same number of digits before the point: the scaled one has at most 34 digits.
-            let shift = |by: i32| 10u128.saturating_pow(by.max(0).unsigned_abs());
-            let ours = self.coefficient.saturating_mul(shift(self.exponent - exponent));
-            ours.cmp(&coefficient.saturating_mul(shift(exponent - self.exponent)))
-        });
+        let magnitude =
+            top(self.coefficient, self.exponent).cmp(&top(coefficient, exponent)).then_with(|| {
+                // The same number of digits before the point: the scaled one has at most 34 digits.
+                let shift = |by: i32| 10u128.saturating_pow(by.max(0).unsigned_abs());
+                let ours = self.coefficient.saturating_mul(shift(self.exponent - exponent));
+                ours.cmp(&coefficient.saturating_mul(shift(exponent - self.exponent)))
+            });
         if negative { magnitude.reverse() } else { magnitude }
     }
 

@@ -121,7 +121,11 @@ mod modifiers {
 
     #[test]
     fn set_keeps_the_place_or_appends() {
-        becomes(doc! { "_id": 1, "a": 1, "b": 2 }, set(doc! { "a": "x" }), doc! { "_id": 1, "a": "x", "b": 2 });
+        becomes(
+            doc! { "_id": 1, "a": 1, "b": 2 },
+            set(doc! { "a": "x" }),
+            doc! { "_id": 1, "a": "x", "b": 2 },
+        );
         becomes(
             doc! { "_id": 1, "d": { "x": 1 }, "e": 1 },
             set(doc! { "d.y": 2, "z": 3 }),
@@ -131,7 +135,8 @@ mod modifiers {
 
     #[test]
     fn new_fields_come_in_the_order_asked_for() {
-        let (old, o) = (doc! { "_id": 1 }, set(doc! { "b": 1, "n.9": 1, "n.10": 1, "9": 1, "10": 1, "a": 1 }));
+        let (old, o) =
+            (doc! { "_id": 1 }, set(doc! { "b": 1, "n.9": 1, "n.10": 1, "9": 1, "10": 1, "a": 1 }));
         for (order, new) in [
             (
                 NewFieldOrder::AsListed,
@@ -220,7 +225,11 @@ mod modifiers {
 
     #[test]
     fn unset_removes_fields_and_nulls_elements() {
-        becomes(doc! { "_id": 1, "a": 1, "b": 2, "c": 3 }, unset(doc! { "b": true }), doc! { "_id": 1, "a": 1, "c": 3 });
+        becomes(
+            doc! { "_id": 1, "a": 1, "b": 2, "c": 3 },
+            unset(doc! { "b": true }),
+            doc! { "_id": 1, "a": 1, "c": 3 },
+        );
         becomes(doc! { "_id": 1, "d": { "x": 1 } }, unset(doc! { "d.x": true }), doc! { "_id": 1, "d": {} });
         becomes(
             doc! { "_id": 1, "a": [1, 2, 3] },
@@ -314,7 +323,11 @@ mod diff {
             doc! { "d": { "a.b": false }, "u": { "$c": 4, "x.y": 5 }, "i": { "": 6 } },
             doc! { "_id": 1, "$c": 4, "a": { "b": 1 }, "x.y": 5, "": 6 },
         );
-        diffs(doc! { "_id": 1, "": { "x": 1 } }, doc! { "s": { "u": { "x": 2 } } }, doc! { "_id": 1, "": { "x": 2 } });
+        diffs(
+            doc! { "_id": 1, "": { "x": 1 } },
+            doc! { "s": { "u": { "x": 2 } } },
+            doc! { "_id": 1, "": { "x": 2 } },
+        );
     }
 
     #[test]
@@ -387,7 +400,6 @@ mod diff {
             (doc! { "x": {} }, "unknown section"),
             (doc! { "": {} }, "unknown section"),
             (doc! { "du": {} }, "unknown section"),
-            (doc! { "a": true, "u0": 1 }, "unknown section"),
             (doc! { "u": {}, "d": {} }, "out of its order"),
             (doc! { "i": {}, "u": {} }, "out of its order"),
             (doc! { "b": {}, "i": {} }, "out of its order"),
@@ -424,11 +436,10 @@ mod diff {
             if !because.contains("exceeds") && because != "_id" {
                 // Below a field the document does not have, application would not look.
                 let nested = doc! { "snone": { "sb": { "a": true, "s0": diff } } };
-                if !nested.to_string().contains("\"s0\": {\"a\": true") {
-                    refused(doc! { "$v": 2, "diff": nested }, because);
-                }
+                refused(doc! { "$v": 2, "diff": nested }, because);
             }
         }
+        refused(doc! { "$v": 2, "diff": { "a": true, "u0": 1 } }, "unknown section");
     }
 
     #[test]
