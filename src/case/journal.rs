@@ -30,13 +30,10 @@ impl Journal {
         if let Value::Object(fields) = fields {
             line.extend(fields);
         }
-        let failed = |e: std::io::Error| Box::new(Error::failed("writing the journal", self.path.display(), e));
-        let mut file = fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&self.path)
-            .map_err(failed)?;
+        let failed =
+            |e: std::io::Error| Box::new(Error::failed("writing the journal", self.path.display(), e));
+        let mut file =
+            fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path).map_err(failed)?;
         file.write_all(format!("{}\n", Value::Object(line)).as_bytes())
             .and_then(|()| file.sync_data())
             .map_err(failed)

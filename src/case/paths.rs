@@ -34,7 +34,9 @@ pub(super) fn name_for(sources: &[PathBuf]) -> String {
     let readable: String = resolved
         .first()
         .and_then(|p| p.file_name())
-        .map(|n| n.to_string_lossy().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect())
+        .map(|n| {
+            n.to_string_lossy().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect()
+        })
         .unwrap_or_default();
     format!("{readable}-{:08x}", xxh3_64(text.as_bytes()) as u32)
 }

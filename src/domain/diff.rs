@@ -90,7 +90,9 @@ fn walk(path: &str, at_stop: &Document, against: &Document, out: &mut Vec<FieldD
         let path = join(path, name);
         match against.get(name) {
             Some(other) => values(path, value, other, out),
-            None => out.push(FieldDiff { path, at_stop: Some(json(value)), against: None, order_only: false }),
+            None => {
+                out.push(FieldDiff { path, at_stop: Some(json(value)), against: None, order_only: false })
+            }
         }
     }
     for (name, value) in against {
@@ -166,7 +168,8 @@ mod tests {
     fn finds_what_differs_and_nothing_else() {
         let a = doc! { "_id": 1, "price": 5, "tags": ["x", "y"], "address": { "city": "A", "zip": 1 } };
         assert!(fields(&a, &a).is_empty());
-        let b = doc! { "_id": 1, "price": 0, "tags": ["x"], "address": { "city": "A", "zip": 2 }, "new": true };
+        let b =
+            doc! { "_id": 1, "price": 0, "tags": ["x"], "address": { "city": "A", "zip": 2 }, "new": true };
         assert_eq!(paths(&a, &b), ["price", "tags.1", "address.zip", "new"]);
     }
 

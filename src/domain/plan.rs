@@ -74,7 +74,8 @@ pub fn choose_base<'s>(
         }
         None => {
             let usable = snapshots.iter().filter(|s| s.edge.is_some());
-            let older = usable.clone().filter(|s| s.edge.is_some_and(|edge| edge < bound)).max_by_key(|s| s.edge);
+            let older =
+                usable.clone().filter(|s| s.edge.is_some_and(|edge| edge < bound)).max_by_key(|s| s.edge);
             match older.or_else(|| usable.min_by_key(|s| s.edge)) {
                 Some(base) => base,
                 None if snapshots.is_empty() => {
@@ -83,17 +84,25 @@ pub fn choose_base<'s>(
                         .err();
                 }
                 None => {
-                    return Error::inexact(doing, bound, "no snapshot has an oplog of its own, so none is a point in time")
-                        .hint("use a dump made with --oplog.")
-                        .err();
+                    return Error::inexact(
+                        doing,
+                        bound,
+                        "no snapshot has an oplog of its own, so none is a point in time",
+                    )
+                    .hint("use a dump made with --oplog.")
+                    .err();
                 }
             }
         }
     };
     let Some(edge) = base.edge else {
-        return Error::inexact(doing, &base.id, "the snapshot has no oplog of its own, so it is no point in time")
-            .hint("use a dump made with --oplog.")
-            .err();
+        return Error::inexact(
+            doing,
+            &base.id,
+            "the snapshot has no oplog of its own, so it is no point in time",
+        )
+        .hint("use a dump made with --oplog.")
+        .err();
     };
     if let Some(gap) = gaps.iter().find(|g| g.after >= edge && g.after.next() < bound) {
         return gap_error(gap, bound).err();

@@ -156,7 +156,13 @@ impl<'a> Catalog<'a> {
     }
 
     /// A new, empty collection.
-    pub fn create(&mut self, ns: Namespace, uuid: Option<[u8; 16]>, options: Vec<u8>, known: Known) -> CollId {
+    pub fn create(
+        &mut self,
+        ns: Namespace,
+        uuid: Option<[u8; 16]>,
+        options: Vec<u8>,
+        known: Known,
+    ) -> CollId {
         let id = self.add(Collection {
             ns,
             uuid,

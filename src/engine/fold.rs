@@ -85,7 +85,11 @@ impl<'a> Fold<'a> {
                 .err();
         }
         if entry.kind == EntryKind::Command {
-            match self.transactions.step(entry, history).map_err(|broken| broken_transaction(entry, broken))? {
+            match self
+                .transactions
+                .step(entry, history)
+                .map_err(|broken| broken_transaction(entry, broken))?
+            {
                 Step::Plain => {}
                 Step::Nothing => return Ok(()),
                 Step::Commit(ops) => {
@@ -116,7 +120,9 @@ impl<'a> Fold<'a> {
             .hint("check that both come from the same replica set, or choose another base with --snapshot."),
         })?;
         self.walked.unfinished = self.transactions.unfinished();
-        self.walked.notes.extend(self.ignored.iter().map(|c| format!("commands without effect on data were passed over: {c}")));
+        self.walked.notes.extend(
+            self.ignored.iter().map(|c| format!("commands without effect on data were passed over: {c}")),
+        );
         let folded = Folded::new(self.catalog, self.server, &mut self.walked.notes)?;
         Ok((folded, self.walked))
     }
@@ -137,7 +143,9 @@ impl<'a> Fold<'a> {
             EntryKind::Other => {
                 let kind = entry.raw.get("op").and_then(|e| e.as_str()).unwrap_or("");
                 unreplayable(entry, &format!("operations of kind {kind:?} are not known"))
-                    .hint("if it cannot have changed documents, pass over it with --skip-op and its position.")
+                    .hint(
+                        "if it cannot have changed documents, pass over it with --skip-op and its position.",
+                    )
                     .err()
             }
         }
@@ -162,7 +170,8 @@ impl<'a> Fold<'a> {
         }
         self.walked.operations += 1;
         if ns.is_views() {
-            return views::apply(self.catalog.views_mut(), entry).map_err(|fault| Box::new(malformed(entry, &fault)));
+            return views::apply(self.catalog.views_mut(), entry)
+                .map_err(|fault| Box::new(malformed(entry, &fault)));
         }
         let Some(id) = self.collection(entry, &ns)? else { return Ok(()) };
         let Some(doc_id) = entry.id() else {
@@ -217,10 +226,13 @@ impl<'a> Fold<'a> {
         };
         let name = first.name_lossy();
         if name == "applyOps" {
-            let list = first.as_doc().ok_or_else(|| malformed(entry, &Fault::new(0, "applyOps is no list")))?;
+            let list =
+                first.as_doc().ok_or_else(|| malformed(entry, &Fault::new(0, "applyOps is no list")))?;
             for op in list.iter() {
                 let op = op.map_err(|fault| malformed(entry, &fault))?;
-                let op = op.as_doc().ok_or_else(|| malformed(entry, &Fault::new(0, "an operation is no document")))?;
+                let op = op
+                    .as_doc()
+                    .ok_or_else(|| malformed(entry, &Fault::new(0, "an operation is no document")))?;
                 self.apply_inner(entry, op, depth + 1)?;
             }
             return Ok(());
@@ -246,13 +258,21 @@ impl<'a> Fold<'a> {
                 Ok(())
             }
             "renameCollection" => self.rename(entry),
-            "createIndexes" => self.on(entry, &ns, |coll| match entry.o.get("indexes").and_then(|e| e.as_doc()) {
-                Some(specs) => specs.iter().map_while(Result::ok).filter_map(|s| s.as_doc()).for_each(|s| coll.add_index(s)),
-                None => coll.add_index(entry.o),
-            }),
+            "createIndexes" => {
+                self.on(entry, &ns, |coll| match entry.o.get("indexes").and_then(|e| e.as_doc()) {
+                    Some(specs) => specs
+                        .iter()
+                        .map_while(Result::ok)
+                        .filter_map(|s| s.as_doc())
+                        .for_each(|s| coll.add_index(s)),
+                    None => coll.add_index(entry.o),
+                })
+            }
             "commitIndexBuild" => self.on(entry, &ns, |coll| {
                 let specs = entry.o.get("indexes").and_then(|e| e.as_doc());
-                for spec in specs.iter().flat_map(|s| s.iter().map_while(Result::ok)).filter_map(|s| s.as_doc()) {
+                for spec in
+                    specs.iter().flat_map(|s| s.iter().map_while(Result::ok)).filter_map(|s| s.as_doc())
+                {
                     coll.add_index(spec);
                 }
             }),
@@ -304,9 +324,11 @@ impl<'a> Fold<'a> {
                 self.ignored.insert(name.into_owned());
                 Ok(())
             }
-            "importCollection" => unreplayable(entry, "importCollection copied files whose documents are not in the oplog")
-                .hint("choose a snapshot taken after it, or stop before it.")
-                .err(),
+            "importCollection" => {
+                unreplayable(entry, "importCollection copied files whose documents are not in the oplog")
+                    .hint("choose a snapshot taken after it, or stop before it.")
+                    .err()
+            }
             other => unreplayable(entry, &format!("the command {other:?} is not known"))
                 .hint("if it cannot have changed documents, pass over it with --skip-op and its position.")
                 .err(),
@@ -332,9 +354,13 @@ impl<'a> Fold<'a> {
                 id
             }
             Some(_) => {
-                return Error::inexact("replaying", place(entry), "it creates a collection that is already there")
-                    .hint("snapshot and oplog do not belong together; choose another base with --snapshot.")
-                    .err();
+                return Error::inexact(
+                    "replaying",
+                    place(entry),
+                    "it creates a collection that is already there",
+                )
+                .hint("snapshot and oplog do not belong together; choose another base with --snapshot.")
+                .err();
             }
             None => {
                 let options = options_of(entry.o, &ns);

@@ -138,7 +138,11 @@ pub fn from_buckets(spec: Doc<'_>, meta_field: Option<&str>) -> Option<Vec<u8>> 
                 skip = Some(format!("control.min.{of}").into_bytes());
             } else if let Some(of) = name.strip_prefix("data.") {
                 let is_geo = field.as_str() == Some("2dsphere_bucket");
-                if is_geo { out.string(of, "2dsphere") } else { out.put(of.as_bytes(), field.kind, field.value) }
+                if is_geo {
+                    out.string(of, "2dsphere")
+                } else {
+                    out.put(of.as_bytes(), field.kind, field.value)
+                }
             } else {
                 let rest = name.strip_prefix("meta")?;
                 out.put(format!("{}{rest}", meta_field?).as_bytes(), field.kind, field.value);
@@ -171,13 +175,17 @@ mod tests {
     #[test]
     fn follows_the_commands() {
         let a = doc! { "v": 2, "key": { "a": 1 }, "name": "a_1" };
-        let b = doc! { "v": 2, "key": { "b": 1, "c": -1 }, "name": "b", "expireAfterSeconds": 10, "ns": "x.y" };
+        let b =
+            doc! { "v": 2, "key": { "b": 1, "c": -1 }, "name": "b", "expireAfterSeconds": 10, "ns": "x.y" };
         let id = doc! { "v": 2, "key": { "_id": 1 }, "name": "_id_" };
         let mut all = Indexes::new(&[raw(&id), raw(&a), raw(&b)]);
         assert!(!list(&all)[2].contains_key("ns"));
 
         all.modify(Doc::new(&raw(&doc! { "name": "b", "expireAfterSeconds": 20_i64 })).unwrap());
-        assert_eq!(list(&all)[2], doc! { "v": 2, "key": { "b": 1, "c": -1 }, "name": "b", "expireAfterSeconds": 20_i64 });
+        assert_eq!(
+            list(&all)[2],
+            doc! { "v": 2, "key": { "b": 1, "c": -1 }, "name": "b", "expireAfterSeconds": 20_i64 }
+        );
         all.modify(Doc::new(&raw(&doc! { "keyPattern": { "a": 1 }, "hidden": true })).unwrap());
         assert!(list(&all)[1].get_bool("hidden").unwrap());
         all.modify(Doc::new(&raw(&doc! { "name": "a_1", "hidden": false })).unwrap());
@@ -198,7 +206,8 @@ mod tests {
 
     #[test]
     fn bucket_indexes_in_terms_of_the_user() {
-        let spec = doc! { "v": 2, "key": { "meta.a": 1, "control.min.t": 1, "control.max.t": 1 }, "name": "m" };
+        let spec =
+            doc! { "v": 2, "key": { "meta.a": 1, "control.min.t": 1, "control.max.t": 1 }, "name": "m" };
         let bytes = from_buckets(Doc::new(&raw(&spec)).unwrap(), Some("sensor")).unwrap();
         let got: Document = bson::deserialize_from_slice(&bytes).unwrap();
         assert_eq!(got, doc! { "v": 2, "key": { "sensor.a": 1, "t": 1 }, "name": "m" });

@@ -61,7 +61,10 @@ impl<'a> Folded<'a> {
         let (living, views) = catalog.into_parts();
         for coll in living {
             if coll.option("temp").is_some_and(|e| e.is_truthy()) {
-                notes.push(format!("{} is temporary and left out, as a server drops it when it starts", coll.ns));
+                notes.push(format!(
+                    "{} is temporary and left out, as a server drops it when it starts",
+                    coll.ns
+                ));
                 continue;
             }
             let timeseries = coll.ns.timeseries_of_buckets();
@@ -85,7 +88,10 @@ impl<'a> Folded<'a> {
                 ordered: false,
                 documents: 0,
             };
-            parts.push((spec, Stored { coll: None, chunks: Vec::new(), seen: Vec::new(), may_be_evicted: false }));
+            parts.push((
+                spec,
+                Stored { coll: None, chunks: Vec::new(), seen: Vec::new(), may_be_evicted: false },
+            ));
         }
         parts.sort_by(|a, b| a.0.ns.cmp(&b.0.ns));
         let (specs, stored) = parts.into_iter().unzip();
@@ -244,7 +250,8 @@ pub fn documents(region: &Region) -> impl Iterator<Item = Result<Doc<'_>>> {
                 Some(Ok(doc))
             }
             Err(fault) => {
-                let place = format!("{}, byte {}", region.origin().display(), region.offset() + at + fault.offset);
+                let place =
+                    format!("{}, byte {}", region.origin().display(), region.offset() + at + fault.offset);
                 at = bytes.len();
                 Some(
                     Error::failed("reading documents of", place, fault.what)
@@ -275,7 +282,9 @@ fn build(coll: &Collection<'_>, net: &Net<'_>, body: Doc<'_>, put: bool) -> Resu
     let mut spare = Vec::new();
     for patch in coll.effects.chain(net) {
         let applied = classify(patch.o)
-            .and_then(|update| apply(Doc::new(&doc)?, &update, NewFieldOrder::AsListed, std::mem::take(&mut spare)))
+            .and_then(|update| {
+                apply(Doc::new(&doc)?, &update, NewFieldOrder::AsListed, std::mem::take(&mut spare))
+            })
             .map_err(|fault| wrong(patch.pos.to_string(), fault))?;
         spare = std::mem::replace(&mut doc, applied);
     }
