@@ -2,6 +2,9 @@
 //!
 //! All paths of an update form one tree. It is never built: the paths are sorted by component,
 //! and everything below one field is a slice of them.
+//!
+//! The elements of a changed array are named 0, 1, 2, … as everywhere. A server keeps other names,
+//! which some drivers write, where all values that an update sets have their old size.
 
 use std::cmp::Ordering;
 

@@ -16,6 +16,16 @@ fn document_sections() {
 }
 
 #[test]
+fn the_id_stays_and_leads() {
+    diffs(doc! { "_id": 1, "a": 1 }, doc! { "d": { "_id": false, "a": false } }, doc! { "_id": 1 });
+    diffs(
+        doc! { "_id": 1, "a": 1 },
+        doc! { "i": { "b": 2, "_id": 1i64, "c": 3 } },
+        doc! { "_id": 1i64, "a": 1, "b": 2, "c": 3 },
+    );
+}
+
+#[test]
 fn descends_where_it_can() {
     diffs(
         doc! { "_id": 1, "a": { "b": { "c": 1 }, "x": 1 } },
@@ -150,7 +160,7 @@ fn malformed_diffs_are_refused_wherever_they_are() {
         (doc! { "sa": { "a": true, "l": 1, "u1": 1 } }, "out of order or range"),
         (doc! { "sa": { "a": true, "s0": 1 } }, "is no document"),
         (doc! { "u": { "_id": 2 } }, "_id"),
-        (doc! { "d": { "_id": false } }, "_id"),
+        (doc! { "s_id": { "u": { "x": 1 } } }, "_id"),
         (doc! { "sa": { "a": true, "u2147483647": 1 } }, "exceeds"),
         (doc! { "sa": { "a": true, "l": i32::MAX } }, "exceeds"),
     ] {
