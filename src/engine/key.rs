@@ -130,3 +130,112 @@ fn write_document(bytes: &[u8], class: Class, depth: usize, out: &mut Vec<u8>) {
         write_bytes(bytes, out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use bson::{Bson, doc};
+
+    use super::*;
+
+    fn key(value: impl Into<Bson>) -> DocKey {
+        let bytes = bson::serialize_to_vec(&doc! { "_id": value.into() }).unwrap();
+        DocKey::of(Doc::new(&bytes).unwrap().first_elem().unwrap())
+    }
+
+    fn decimal(text: &str) -> Bson {
+        bson::Decimal128::from_str(text).unwrap().into()
+    }
+
+    #[test]
+    fn numbers_are_the_same_by_value() {
+        for same in [decimal("1.00"), Bson::Int64(1), Bson::Double(1.0)] {
+            assert_eq!(key(1), key(same.clone()), "{same}");
+            assert_eq!(key(doc! { "a": [1] }), key(doc! { "a": [&same] }), "nested {same}");
+        }
+        assert_eq!(key(0), key(-0.0));
+        assert_eq!(key(decimal("-0E+9")), key(0i64));
+        assert_eq!(key(f64::NAN), key(-f64::NAN));
+        assert_eq!(key(f64::NAN), key(decimal("NaN")));
+        assert_eq!(key(f64::INFINITY), key(decimal("Infinity")));
+        assert_eq!(key(0.5), key(decimal("0.50")));
+        assert_ne!(key(0.1), key(decimal("0.1")));
+        assert_ne!(key(9_007_199_254_740_993i64), key(9_007_199_254_740_992.0));
+    }
+
+    #[test]
+    fn text_is_the_same_as_symbol_and_nothing_else() {
+        assert_eq!(key("a"), key(Bson::Symbol("a".into())));
+        assert_ne!(key("a"), key(Bson::JavaScriptCode("a".into())));
+        assert_ne!(key("1"), key(1));
+    }
+
+    /// Pairs that an encoding without lengths or marks would confuse.
+    #[test]
+    fn different_values_have_different_keys() {
+        let scope = |code: &str, scope| {
+            Bson::JavaScriptCodeWithScope(bson::JavaScriptCodeWithScope { code: code.into(), scope })
+        };
+        let values: Vec<Bson> = vec![
+            Bson::Null,
+            Bson::MinKey,
+            Bson::MaxKey,
+            Bson::Undefined,
+            false.into(),
+            true.into(),
+            0.into(),
+            1.into(),
+            "".into(),
+            "a\0b".into(),
+            "a".into(),
+            bson::DateTime::from_millis(0).into(),
+            bson::Timestamp { time: 0, increment: 0 }.into(),
+            bson::oid::ObjectId::from_bytes([0; 12]).into(),
+            bson::oid::ObjectId::from_bytes([1; 12]).into(),
+            doc! {}.into(),
+            doc! { "a": 1 }.into(),
+            doc! { "b": 1 }.into(),
+            doc! { "a": 1, "b": 1 }.into(),
+            doc! { "b": 1, "a": 1 }.into(),
+            doc! { "a": { "b": 1 } }.into(),
+            doc! { "a": {}, "b": 1 }.into(),
+            doc! { "a": "b" }.into(),
+            doc! { "a": ["b"] }.into(),
+            doc! { "a": [["b"], []] }.into(),
+            doc! { "a": [["b", []]] }.into(),
+            doc! { "a": { "0": "b" } }.into(),
+            scope("c", doc! {}),
+            scope("c", doc! { "x": 1 }),
+            scope("cx", doc! {}),
+            Bson::JavaScriptCode("c".into()),
+            bson::Binary { subtype: 0.into(), bytes: vec![1] }.into(),
+            bson::Binary { subtype: 4.into(), bytes: vec![1] }.into(),
+            bson::Binary { subtype: 0.into(), bytes: vec![] }.into(),
+        ];
+        for (i, a) in values.iter().enumerate() {
+            for (j, b) in values.iter().enumerate() {
+                assert_eq!(key(a.clone()) == key(b.clone()), i == j, "{a} and {b}");
+            }
+        }
+        assert_eq!(key(scope("c", doc! { "x": 1 })), key(scope("c", doc! { "x": 1.0 })));
+    }
+
+    #[test]
+    fn broken_and_endlessly_nested_documents_have_keys() {
+        let nested = |depth: usize, innermost: Bson| {
+            let document = (0..depth).fold(doc! { "x": innermost }, |inner, _| doc! { "a": inner });
+            key(document)
+        };
+        assert_eq!(nested(200, 1.into()), nested(200, 1.0.into()));
+        assert_ne!(nested(200, 1.into()), nested(200, 2.into()));
+        assert_ne!(nested(400, 1.into()), nested(400, 2.into()));
+        let mut bytes = bson::serialize_to_vec(&doc! { "_id": { "a": 1, "b": 2 } }).unwrap();
+        let whole = DocKey::of(Doc::new(&bytes).unwrap().first_elem().unwrap());
+        let at = bytes.len() - 9;
+        assert_eq!(bytes[at], kind::INT32);
+        bytes[at] = 0x66;
+        let broken = DocKey::of(Doc::new(&bytes).unwrap().first_elem().unwrap());
+        assert_ne!(whole, broken);
+    }
+}

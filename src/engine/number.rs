@@ -74,7 +74,7 @@ impl Number {
         if coefficient == 0 || coefficient > MAX_COEFFICIENT {
             return Number::Int(0);
         }
-        while coefficient % 10 == 0 {
+        while coefficient.is_multiple_of(10) {
             coefficient /= 10;
             exponent += 1;
         }
@@ -143,7 +143,7 @@ impl Decimal {
             odd.checked_mul(5u128.checked_pow(fives).filter(|_| fives <= 22)?)?
         } else {
             let divisor = 5u128.checked_pow(fives).filter(|_| fives <= 48)?;
-            if self.coefficient % divisor != 0 {
+            if !self.coefficient.is_multiple_of(divisor) {
                 return None;
             }
             self.coefficient / divisor

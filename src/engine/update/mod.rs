@@ -93,15 +93,21 @@ pub fn apply(
     out: Vec<u8>,
 ) -> Result<Vec<u8>, Fault> {
     let mut sink = Sink::reuse(out);
-    match update {
+    let new = match update {
         Update::Replace(new) => {
-            replace(*new, &mut sink)?;
+            let id = new.get("_id").ok_or_else(|| Fault::new(0, "a replacement has no _id"))?;
+            id_first(&id, *new, &mut sink)?;
             return Ok(sink.finish());
         }
-        Update::Diff(diff) => diff::apply(old, *diff, &mut sink)?,
-        Update::Modifiers(o) => modifiers::apply(old, *o, order, &mut sink)?,
-    }
-    let new = sink.finish();
+        Update::Diff(diff) => {
+            diff::apply(old, *diff, &mut sink)?;
+            kept_id(old, sink.finish())?
+        }
+        Update::Modifiers(o) => {
+            modifiers::apply(old, *o, order, &mut sink)?;
+            sink.finish()
+        }
+    };
     if same_id(old, Doc::new(&new)?) {
         Ok(new)
     } else {
@@ -116,11 +122,24 @@ pub fn upsert_base(id: Elem<'_>) -> Vec<u8> {
     builder.finish()
 }
 
-/// Servers keep `_id` in front.
-fn replace(new: Doc<'_>, sink: &mut Sink) -> Result<(), Fault> {
-    let id = new.get("_id").ok_or_else(|| Fault::new(0, "a replacement has no _id"))?;
-    sink.copy(&id)?;
-    for elem in new.iter() {
+/// After a diff servers have `_id` in front, and keep the old one where the diff removes it.
+fn kept_id(old: Doc<'_>, new: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    let doc = Doc::new(&new)?;
+    if doc.first_elem().is_some_and(|first| first.name == b"_id") {
+        return Ok(new);
+    }
+    let Some(id) = doc.get("_id").or_else(|| old.get("_id")) else {
+        return Ok(new);
+    };
+    let mut sink = Sink::reuse(Vec::new());
+    id_first(&id, doc, &mut sink)?;
+    Ok(sink.finish())
+}
+
+/// Writes the document with this `_id` in front.
+fn id_first(id: &Elem<'_>, doc: Doc<'_>, sink: &mut Sink) -> Result<(), Fault> {
+    sink.copy(id)?;
+    for elem in doc.iter() {
         let elem = elem?;
         if elem.whole.as_ptr() != id.whole.as_ptr() {
             sink.copy(&elem)?;

@@ -2,6 +2,9 @@
 //!
 //! All paths of an update form one tree. It is never built: the paths are sorted by component,
 //! and everything below one field is a slice of them.
+//!
+//! The elements of a changed array are named 0, 1, 2, … as everywhere. A server keeps other names,
+//! which some drivers write, where all values that an update sets have their old size.
 
 use std::cmp::Ordering;
 
@@ -145,7 +148,7 @@ impl Applier<'_> {
         }
         for field in self.sorted(fields) {
             if !field.met && field.change.creates() {
-                self.new(field.name, field.change)?;
+                self.appear(field.name, field.change)?;
             }
         }
         Ok(())
@@ -190,7 +193,7 @@ impl Applier<'_> {
             match (elem, change) {
                 (Some(elem), None) => self.sink.put(name, elem.kind, elem.value)?,
                 (Some(elem), Some(change)) => self.existing(name, elem, change)?,
-                (None, Some(change)) => self.new(name, change)?,
+                (None, Some(change)) => self.appear(name, change)?,
                 (None, None) => self.sink.null(name)?,
             }
         }
@@ -218,7 +221,7 @@ impl Applier<'_> {
     }
 
     /// A field that was not there; parents that were not there become documents.
-    fn new(&mut self, name: &[u8], change: Change<'_, '_>) -> Result<(), Fault> {
+    fn appear(&mut self, name: &[u8], change: Change<'_, '_>) -> Result<(), Fault> {
         match change {
             Change::Set(new) => self.sink.put(name, new.kind, new.value),
             Change::Unset => Ok(()),
