@@ -22,6 +22,8 @@ pub struct Finder<'a> {
     found: Opened,
     /// What has been opened already, by its real path.
     seen: HashSet<PathBuf>,
+    /// How often something was recognised, opened before or not.
+    hits: usize,
 }
 
 /// What a file is.
@@ -36,7 +38,7 @@ enum Kind {
 impl<'a> Finder<'a> {
     /// Nothing found yet.
     pub fn new(files: Files<'a>) -> Self {
-        Finder { files, found: Opened::default(), seen: HashSet::new() }
+        Finder { files, found: Opened::default(), seen: HashSet::new(), hits: 0 }
     }
 
     /// Takes in what lies at a path that somebody named.
@@ -49,13 +51,9 @@ impl<'a> Finder<'a> {
             )
         })?;
         if real.is_dir() {
-            let before = (self.found.snapshots.len(), self.found.slices.len(), self.seen.len());
+            let before = self.hits;
             self.folder(path)?;
-            let after = (self.found.snapshots.len(), self.found.slices.len(), self.seen.len());
-            if before != after || self.seen.contains(&real) {
-                return Ok(());
-            }
-            return self.nothing_in(path).err();
+            return if self.hits > before { Ok(()) } else { self.nothing_in(path).err() };
         }
         if !real.is_file() {
             return Error::usage("opening the source", place, "it is neither a file nor a folder")
@@ -157,6 +155,7 @@ impl<'a> Finder<'a> {
 
     /// Whether this has not been opened yet, under whatever name.
     fn is_new(&mut self, path: &Path) -> bool {
+        self.hits += 1;
         self.seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()))
     }
 
@@ -194,11 +193,16 @@ impl<'a> Finder<'a> {
         let Archive { versions, members } = archive::read(&loaded.region, self.files.meter)?;
         let shown = path.display().to_string();
         let (mut parts, mut oplog) = (Parts::new(), None);
+        // An archive of the collection `local.oplog.rs` alone is a slice.
+        let only_slice = matches!(members.as_slice(), [one] if one.ns == Namespace::new("local", "oplog.rs"));
         for member in members {
             let is_own = member.ns == Namespace::new("", "oplog");
             if is_own || member.ns == Namespace::new("local", "oplog.rs") {
                 let region = self.one_region(path, &loaded.region, member.data)?;
                 let slice = Slice::read(shown.clone(), region, self.files.meter)?;
+                if slice.is_none() {
+                    self.found.notes.push(format!("{path:?} holds an oplog without entries."));
+                }
                 if is_own {
                     oplog = slice;
                 } else {
@@ -212,7 +216,7 @@ impl<'a> Finder<'a> {
             let data = Data { regions: member.data, documents: Some(member.documents) };
             parts.insert(member.ns, Part { metadata, data: Some(data) });
         }
-        if parts.is_empty() && oplog.is_none() {
+        if only_slice {
             return Ok(());
         }
         let sorted = snapshot::sort(&shown, parts, &versions, self.files.meter)?;
