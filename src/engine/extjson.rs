@@ -284,7 +284,7 @@ mod tests {
 
     fn convert(json: &str) -> Result<bson::Document, String> {
         let value: Value = serde_json::from_str(json).unwrap();
-        document(value.as_object().unwrap()).map(|bytes| bson::deserialize_from_slice(&bytes).unwrap())
+        document(value.as_object().unwrap()).map(|bytes| bson::Document::from_reader(&bytes[..]).unwrap())
     }
 
     #[test]

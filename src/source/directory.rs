@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::metadata::{Metadata, Versions};
 use super::names::{self, Role};
 use super::slice::Slice;
-use super::snapshot::{self, Format, Parts, Snapshot};
+use super::snapshot::{self, Data, Format, Parts, Snapshot};
 use super::unpack::Files;
 use crate::domain::{Error, Namespace, Result};
 use crate::engine::bson::Doc;
@@ -98,20 +98,27 @@ fn list_inside(root: &Path, folder: &Path) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Whether this folder is a dump's root: some folder in it holds collections.
+/// Whether this folder is a dump's root: some folder in it holds collections. `local` is none of
+/// these: full dumps leave it out, and slices of the oplog lie in one.
 pub fn is_dump(entries: &[Entry], files: Files<'_>) -> Result<bool> {
-    let prelude = entries.iter().any(|e| e.kind == EntryKind::File && names::role(&e.name) == Role::Prelude);
-    for child in entries.iter().filter(|e| e.kind == EntryKind::Folder && e.name != "local") {
-        let Ok(inside) = list(&child.shown) else { continue };
-        let sure = prelude && inside.iter().any(|e| matches!(names::role(&e.name), Role::Metadata(_)));
-        if !sure && !holds_collections(&inside, files)? {
+    let databases = |entries: &[Entry]| -> Vec<PathBuf> {
+        let folders = entries.iter().filter(|e| e.kind == EntryKind::Folder && e.name != "local");
+        folders.map(|e| e.shown.clone()).collect()
+    };
+    let is = |role| entries.iter().any(|e| e.kind == EntryKind::File && names::role(&e.name) == role);
+    let prelude = is(Role::Prelude);
+    let marked = prelude || is(Role::Data("oplog"));
+    for child in databases(entries) {
+        let Ok(inside) = list(&child) else { continue };
+        let listed = prelude && inside.iter().any(|e| matches!(names::role(&e.name), Role::Metadata(_)));
+        if !listed && !holds_collections(&inside, files)? {
             continue;
         }
-        // A dump that itself holds collections in its root would make its parent one.
-        let mut deeper = inside.iter().filter(|e| e.kind == EntryKind::Folder && e.name != "local");
-        let nested = deeper
-            .any(|e| list(&e.shown).is_ok_and(|inside| holds_collections(&inside, files).unwrap_or(false)));
-        if !nested {
+        // A dump with something else in its root must not make a dump of its parent.
+        let nested = |path: &PathBuf| {
+            list(path).is_ok_and(|inside| holds_collections(&inside, files).unwrap_or(false))
+        };
+        if marked || !databases(&inside).iter().any(nested) {
             return Ok(true);
         }
     }
@@ -270,7 +277,7 @@ impl Reader<'_> {
             let loaded = self.files.load(&entry.shown)?;
             self.compressed |= loaded.compressed;
             let part = self.parts.entry(ns.clone()).or_default();
-            if part.data.replace(vec![loaded.region]).is_some() {
+            if part.data.replace(Data { regions: vec![loaded.region], documents: None }).is_some() {
                 return Error::failed(
                     "reading the dump",
                     format!("{:?}", entry.shown),

@@ -9,9 +9,9 @@ use super::archive::{self, Archive};
 use super::directory::{self, Entry, EntryKind};
 use super::names::{self, Role};
 use super::slice::Slice;
-use super::snapshot::{self, Format, Part, Parts, Snapshot};
+use super::snapshot::{self, Data, Format, Part, Parts, Snapshot};
 use super::unpack::{Files, Head};
-use crate::domain::{Error, Namespace, Result};
+use crate::domain::{Class, Error, Namespace, Result};
 use crate::engine::bson::{Doc, MAX_BYTES, int32_at};
 use crate::engine::entry::looks_like_entry;
 use crate::engine::input::Region;
@@ -22,6 +22,8 @@ pub struct Finder<'a> {
     found: Opened,
     /// What has been opened already, by its real path.
     seen: HashSet<PathBuf>,
+    /// How often something was recognised, opened before or not.
+    hits: usize,
 }
 
 /// What a file is.
@@ -36,7 +38,7 @@ enum Kind {
 impl<'a> Finder<'a> {
     /// Nothing found yet.
     pub fn new(files: Files<'a>) -> Self {
-        Finder { files, found: Opened::default(), seen: HashSet::new() }
+        Finder { files, found: Opened::default(), seen: HashSet::new(), hits: 0 }
     }
 
     /// Takes in what lies at a path that somebody named.
@@ -49,13 +51,9 @@ impl<'a> Finder<'a> {
             )
         })?;
         if real.is_dir() {
-            let before = (self.found.snapshots.len(), self.found.slices.len(), self.seen.len());
+            let before = self.hits;
             self.folder(path)?;
-            let after = (self.found.snapshots.len(), self.found.slices.len(), self.seen.len());
-            if before != after || self.seen.contains(&real) {
-                return Ok(());
-            }
-            return self.nothing_in(path).err();
+            return if self.hits > before { Ok(()) } else { self.nothing_in(path).err() };
         }
         if !real.is_file() {
             return Error::usage("opening the source", place, "it is neither a file nor a folder")
@@ -66,7 +64,7 @@ impl<'a> Finder<'a> {
             Kind::Archive => self.archive(path),
             Kind::Oplog => self.slice(path),
             Kind::Empty => {
-                self.found.notes.push(format!("{path:?} is empty: an oplog without entries."));
+                self.empty(path);
                 Ok(())
             }
             Kind::Other(seen) => Error::usage("opening the source", place, format!("it is {seen}"))
@@ -129,13 +127,19 @@ impl<'a> Finder<'a> {
                 EntryKind::Other => passed.push((entry.name.clone(), "no file".into())),
                 EntryKind::File => match names::role(&entry.name) {
                     Role::Prelude | Role::Metadata(_) => {}
-                    _ => match self.kind(path) {
-                        Ok(Kind::Archive) => self.archive(path)?,
-                        Ok(Kind::Oplog) => self.slice(path)?,
-                        Ok(Kind::Empty) => passed.push((entry.name.clone(), "empty".into())),
-                        Ok(Kind::Other(seen)) => passed.push((entry.name.clone(), seen)),
-                        Err(error) => passed.push((entry.name.clone(), error.cause.clone())),
-                    },
+                    role => {
+                        let is_data = matches!(role, Role::Data(_));
+                        match self.kind(path) {
+                            Ok(Kind::Archive) => self.archive(path)?,
+                            Ok(Kind::Oplog) => self.slice(path)?,
+                            Ok(Kind::Empty) if is_data => self.empty(path),
+                            Ok(Kind::Empty) => passed.push((entry.name.clone(), "empty".into())),
+                            Ok(Kind::Other(seen)) => passed.push((entry.name.clone(), seen)),
+                            // Broken, and by its name it was meant to be read.
+                            Err(error) if is_data || error.class == Class::Interrupted => return Err(error),
+                            Err(error) => passed.push((entry.name.clone(), error.cause.clone())),
+                        }
+                    }
                 },
             }
         }
@@ -151,6 +155,7 @@ impl<'a> Finder<'a> {
 
     /// Whether this has not been opened yet, under whatever name.
     fn is_new(&mut self, path: &Path) -> bool {
+        self.hits += 1;
         self.seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()))
     }
 
@@ -162,6 +167,13 @@ impl<'a> Finder<'a> {
         self.found.snapshots.push(dump.snapshot);
         self.found.notes.extend(dump.notes);
         self.entries(folder, &dump.beside)
+    }
+
+    /// A slice of a time without writes.
+    fn empty(&mut self, path: &Path) {
+        if self.is_new(path) {
+            self.found.notes.push(format!("{path:?} is empty: an oplog without entries."));
+        }
     }
 
     fn slice(&mut self, path: &Path) -> Result<()> {
@@ -181,11 +193,16 @@ impl<'a> Finder<'a> {
         let Archive { versions, members } = archive::read(&loaded.region, self.files.meter)?;
         let shown = path.display().to_string();
         let (mut parts, mut oplog) = (Parts::new(), None);
+        // An archive of the collection `local.oplog.rs` alone is a slice.
+        let only_slice = matches!(members.as_slice(), [one] if one.ns == Namespace::new("local", "oplog.rs"));
         for member in members {
             let is_own = member.ns == Namespace::new("", "oplog");
             if is_own || member.ns == Namespace::new("local", "oplog.rs") {
                 let region = self.one_region(path, &loaded.region, member.data)?;
                 let slice = Slice::read(shown.clone(), region, self.files.meter)?;
+                if slice.is_none() {
+                    self.found.notes.push(format!("{path:?} holds an oplog without entries."));
+                }
                 if is_own {
                     oplog = slice;
                 } else {
@@ -196,9 +213,10 @@ impl<'a> Finder<'a> {
             let metadata = (!member.metadata.is_empty()).then(|| {
                 (member.metadata.into_bytes(), format!("of {:?} in {path:?}", member.ns.to_string()))
             });
-            parts.insert(member.ns, Part { metadata, data: Some(member.data) });
+            let data = Data { regions: member.data, documents: Some(member.documents) };
+            parts.insert(member.ns, Part { metadata, data: Some(data) });
         }
-        if parts.is_empty() && oplog.is_none() {
+        if only_slice {
             return Ok(());
         }
         let sorted = snapshot::sort(&shown, parts, &versions, self.files.meter)?;
@@ -244,18 +262,29 @@ impl<'a> Finder<'a> {
                 Kind::Other("BSON documents that are no oplog entries".into())
             }
         };
-        if let Ok(doc) = Doc::first(&head.bytes) {
-            return Ok(looks(doc));
-        }
-        // The first entry may be longer than the head.
+        let cut_off = match Doc::first(&head.bytes) {
+            Ok(doc) => return Ok(looks(doc)),
+            Err(fault) => fault,
+        };
+        // Either the first document is longer than the head, or this is no BSON, or it is cut off.
         let announced = int32_at(&head.bytes, 0).and_then(|n| usize::try_from(n).ok());
-        if !head.whole && announced.is_some_and(|n| n > head.bytes.len() && n <= MAX_BYTES) {
-            let loaded = self.files.load(path)?;
-            if let Ok(doc) = Doc::first(&loaded.region) {
-                return Ok(looks(doc));
-            }
+        let plausible = announced.is_some_and(|n| n > head.bytes.len() && n <= MAX_BYTES)
+            && head.bytes.get(4).is_some_and(|kind| (1..=0x13).contains(kind));
+        if !plausible {
+            return Ok(Kind::Other(describe(&head)));
         }
-        Ok(Kind::Other(describe(&head)))
+        let cut_off = if head.whole {
+            cut_off
+        } else {
+            let loaded = self.files.load(path)?;
+            match Doc::first(&loaded.region) {
+                Ok(doc) => return Ok(looks(doc)),
+                Err(fault) => fault,
+            }
+        };
+        Error::failed("opening the source", format!("{path:?} at byte 0"), cut_off.what)
+            .hint("the file is damaged or its copy was interrupted: fetch it again from where it was made.")
+            .err()
     }
 }
 

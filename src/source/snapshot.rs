@@ -9,7 +9,7 @@ use super::metadata::{Metadata, Versions};
 use super::slice::Slice;
 use crate::domain::namespace::Treatment;
 use crate::domain::progress::Meter;
-use crate::domain::{Namespace, OpTime, Position, Result};
+use crate::domain::{Error, Namespace, OpTime, Position, Result};
 use crate::engine::input::{Base, BaseCollection, CollectionKind, Region};
 
 /// How a snapshot is stored.
@@ -68,7 +68,30 @@ pub struct Part {
     /// Text of the metadata, and what to call it in errors.
     pub metadata: Option<(Vec<u8>, String)>,
     /// The documents, if there is a place for them at all.
-    pub data: Option<Vec<Region>>,
+    pub data: Option<Data>,
+}
+
+/// The documents of a part.
+#[derive(Debug, Clone, Default)]
+pub struct Data {
+    /// Where they are, in order.
+    pub regions: Vec<Region>,
+    /// How many there are, where the format's reader has walked them already.
+    pub documents: Option<u64>,
+}
+
+impl Data {
+    /// Counts the documents, and checks every one's frame on the way.
+    fn count(&self, meter: &Meter) -> Result<u64> {
+        match self.documents {
+            Some(documents) => Ok(documents),
+            None => self
+                .regions
+                .iter()
+                .map(|region| frames::walk("reading the snapshot", region, meter, |_, _| Ok(())))
+                .sum(),
+        }
+    }
 }
 
 /// Parts by the namespace they carry in the backup.
@@ -104,16 +127,16 @@ pub fn sort(name: &str, mut parts: Parts, versions: &Versions, meter: &Meter) ->
     for (ns, _) in metadata.iter().filter(|(_, m)| m.kind == CollectionKind::Timeseries) {
         let buckets = parts.remove(&ns.buckets()).and_then(|part| part.data);
         if let Some(part) = parts.get_mut(ns) {
+            let own = part.data.take().map_or(Ok(0), |data| data.count(meter))?;
+            nothing_of_its_own(name, ns, "time series", own)?;
             part.data = buckets;
         }
     }
     for (ns, part) in parts {
+        let missing = part.data.is_none();
         let data = part.data.unwrap_or_default();
-        let (mut documents, mut bytes) = (0, 0);
-        for region in &data {
-            documents += frames::walk("reading the snapshot", region, meter, |_, _| Ok(()))?;
-            bytes += region.len() as u64;
-        }
+        let documents = data.count(meter)?;
+        let bytes = data.regions.iter().map(|region| region.len() as u64).sum();
         let known = metadata.remove(&ns);
         let role = role(&ns);
         if role == Treatment::Internal {
@@ -137,13 +160,21 @@ pub fn sort(name: &str, mut parts: Parts, versions: &Versions, meter: &Meter) ->
             ));
         }
         let known = known.unwrap_or_default();
+        match known.kind {
+            CollectionKind::View => nothing_of_its_own(name, &ns, "view", documents)?,
+            CollectionKind::Collection if missing => out.notes.push(format!(
+                "{name:?}: {:?} has metadata but no file with documents: it is taken as empty.",
+                ns.to_string()
+            )),
+            _ => {}
+        }
         let collection = BaseCollection {
             ns: ns.clone(),
             kind: known.kind,
             uuid: known.uuid,
             options: known.options,
             indexes: known.indexes,
-            data: data.into_iter().filter(|region| !region.is_empty()).collect(),
+            data: data.regions.into_iter().filter(|region| !region.is_empty()).collect(),
         };
         if role == Treatment::Auth {
             out.auth.push(collection);
@@ -153,6 +184,17 @@ pub fn sort(name: &str, mut parts: Parts, versions: &Versions, meter: &Meter) ->
         }
     }
     Ok(out)
+}
+
+/// An error when something that cannot have documents has some.
+fn nothing_of_its_own(name: &str, ns: &Namespace, what: &str, documents: u64) -> Result<()> {
+    if documents == 0 {
+        return Ok(());
+    }
+    let cause = format!("it is a {what}, and yet there are {documents} documents under its name");
+    Error::failed("reading the snapshot", format!("{name:?}, {:?}", ns.to_string()), cause)
+        .hint("files of two dumps were mixed: fetch the dump again.")
+        .err()
 }
 
 /// What a restore does with a namespace as backups have it: beside those of a server there are
