@@ -1,0 +1,264 @@
+//! Writes a state to a server: collections, then documents in parallel batches, then indexes.
+//! The mark stands before the first of these; only a verification takes it away.
+
+use bson::{Document, doc};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::JoinHandle;
+
+use super::batch::{Batch, Way, check_reply};
+use super::pull::{Drain, Seen, pull};
+use super::server::Server;
+use super::shape::{Shape, expires, index_name, shape};
+use crate::domain::progress::{Meter, Phase};
+use crate::domain::{Error, Namespace, Result};
+use crate::engine::bson::kind;
+use crate::engine::build::Builder;
+use crate::engine::input::CollectionKind;
+use crate::engine::output::{CollectionSpec, Digest, State};
+
+/// What becomes of indexes and expiries that delete documents as they age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ttl {
+    /// Built: the server's TTL monitor is off, or expiry is wanted.
+    Keep,
+    /// Not built, and listed in [`Loaded::deferred_ttl`].
+    Defer,
+    /// A state that has any is refused before the first write.
+    Refuse,
+}
+
+/// How to load.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// Threads that pull documents, and commands under way at a time.
+    pub workers: usize,
+    /// What becomes of expiry.
+    pub ttl: Ttl,
+    /// Names this restore in the mark on the target.
+    pub restore_id: String,
+}
+
+/// What was written.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Per collection of the state, in its order: what was sent.
+    pub digests: Vec<Digest>,
+    /// What was left out or translated.
+    pub notes: Vec<String>,
+    /// Expiries that were not built.
+    pub deferred_ttl: Vec<String>,
+    /// As `digests`, with the order of documents where that is part of the state.
+    pub(super) seen: Vec<Seen>,
+    pub(super) ttl: Ttl,
+}
+
+const DOING: &str = "loading the target";
+
+impl Server {
+    /// Creates all collections, writes all documents, builds all indexes. The target must be
+    /// empty. Needs a multi-threaded tokio runtime. On an error the target stays marked.
+    pub async fn load(&self, state: &dyn State, opts: &LoadOptions, meter: &Meter) -> Result<Loaded> {
+        let runtime = Handle::current();
+        if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return Error::failed(DOING, self.address(), "this needs a runtime with several threads").err();
+        }
+        let specs = state.collections();
+        let version = self.version().await?;
+        if opts.ttl == Ttl::Refuse {
+            refuse_expiry(specs)?;
+        }
+        let shapes = specs.iter().map(|s| shape(s, version, opts.ttl)).collect::<Result<Vec<_>>>()?;
+        // Once more, right before the first write: somebody may have come between.
+        self.require_empty().await?;
+        meter.check(DOING)?;
+        self.mark(&opts.restore_id).await?;
+
+        meter.enter(Phase::Load, specs.iter().map(|s| s.documents).sum());
+        self.create_all(specs, &shapes, opts.workers, meter).await?;
+        let open = |collection: usize, _chunk: usize| {
+            let spec = specs.get(collection).ok_or_else(|| {
+                Box::new(Error::failed(DOING, self.address(), "a chunk belongs to no collection"))
+            })?;
+            Ok(Writer::new(self, &runtime, spec))
+        };
+        let seen = tokio::task::block_in_place(|| pull(state, opts.workers, DOING, meter, open))?;
+        state.finish()?;
+
+        meter.enter(Phase::Index, shapes.iter().map(|s| s.build.len() as u64).sum());
+        self.build_all(specs, &shapes, opts.workers, meter).await?;
+        let notes = shapes.iter().flat_map(|s| s.notes.iter().cloned()).collect();
+        let deferred_ttl = shapes.iter().flat_map(|s| s.deferred.iter().cloned()).collect();
+        Ok(Loaded {
+            digests: seen.iter().map(|s| s.digest).collect(),
+            notes,
+            deferred_ttl,
+            seen,
+            ttl: opts.ttl,
+        })
+    }
+
+    /// Views last: what they read is there by then.
+    async fn create_all(
+        &self,
+        specs: &[CollectionSpec],
+        shapes: &[Shape],
+        workers: usize,
+        meter: &Meter,
+    ) -> Result<()> {
+        for views in [false, true] {
+            let chosen = specs.iter().zip(shapes).filter(|(s, _)| (s.kind == CollectionKind::View) == views);
+            stream::iter(chosen.map(|(spec, shape)| self.create(&spec.ns, shape, meter)))
+                .buffer_unordered(workers.max(1))
+                .try_collect::<()>()
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn create(&self, ns: &Namespace, shape: &Shape, meter: &Meter) -> Result<()> {
+        meter.check(DOING)?;
+        self.run_raw(&ns.db, shape.create.clone()).await.map(drop).map_err(|e| {
+            Box::new(
+                Error::failed("creating", format_args!("{:?}", ns.to_string()), e)
+                    .hint("the target stays marked as unfinished."),
+            )
+        })
+    }
+
+    async fn build_all(
+        &self,
+        specs: &[CollectionSpec],
+        shapes: &[Shape],
+        workers: usize,
+        meter: &Meter,
+    ) -> Result<()> {
+        stream::iter(specs.iter().zip(shapes).map(|(spec, shape)| self.build(spec, shape, meter)))
+            .buffer_unordered(workers.max(1))
+            .try_collect::<()>()
+            .await
+    }
+
+    /// All secondary indexes of one collection, in one command.
+    async fn build(&self, spec: &CollectionSpec, shape: &Shape, meter: &Meter) -> Result<()> {
+        meter.check(DOING)?;
+        let place = format!("{:?}", spec.ns.to_string());
+        let failed = |e: String| {
+            Error::failed("building the indexes of", &place, e).hint("the target stays marked as unfinished.")
+        };
+        if spec.kind == CollectionKind::Timeseries {
+            self.drop_uninvited(&spec.ns, &shape.indexes).await.map_err(failed)?;
+        }
+        if shape.build.is_empty() {
+            return Ok(());
+        }
+        let mut command = Builder::new();
+        command.string("createIndexes", &spec.ns.coll);
+        command.open(b"indexes", kind::ARRAY);
+        for (at, index) in shape.build.iter().enumerate() {
+            command.document(at.to_string().as_bytes(), kind::DOCUMENT, index);
+        }
+        command.close();
+        self.run_raw(&spec.ns.db, command.finish()).await.map_err(failed)?;
+        meter.add(shape.build.len() as u64, 0);
+        Ok(())
+    }
+
+    /// Newer servers (6.3) give every time series an index that the state may not have.
+    async fn drop_uninvited(&self, ns: &Namespace, wanted: &[Document]) -> std::result::Result<(), String> {
+        for index in self.indexes(ns).await? {
+            let name = index_name(&index);
+            if !wanted.iter().any(|w| index_name(w) == name) {
+                self.run(&ns.db, doc! { "dropIndexes": &ns.coll, "index": name }).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refuse_expiry(specs: &[CollectionSpec]) -> Result<()> {
+    let Some(spec) = specs.iter().find(|s| expires(s)) else { return Ok(()) };
+    Error::refused(
+        DOING,
+        format_args!("with {:?}", spec.ns.to_string()),
+        "its documents expire, and this server would delete restored ones while you look",
+    )
+    .hint("use --ttl defer to leave such indexes out, or an isolated server, which deletes nothing.")
+    .err()
+}
+
+/// Sends the documents of one chunk: one command under way while the next fills.
+struct Writer<'a> {
+    server: &'a Server,
+    runtime: &'a Handle,
+    ns: Namespace,
+    ordered: bool,
+    insert: Batch,
+    literal: Batch,
+    under_way: Option<JoinHandle<Result<()>>>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(server: &'a Server, runtime: &'a Handle, spec: &CollectionSpec) -> Self {
+        let ns = spec.data_ns();
+        let batch = |way| Batch::new(way, &ns.coll, spec.ordered);
+        let (insert, literal) = (batch(Way::Insert), batch(Way::Literal));
+        Writer { server, runtime, ns, ordered: spec.ordered, insert, literal, under_way: None }
+    }
+
+    fn batch(&mut self, way: Way) -> &mut Batch {
+        match way {
+            Way::Insert => &mut self.insert,
+            Way::Literal => &mut self.literal,
+        }
+    }
+
+    /// Sends what has gathered, after what is under way has arrived.
+    fn send(&mut self, way: Way) -> Result<()> {
+        self.arrive()?;
+        if self.batch(way).is_empty() {
+            return Ok(());
+        }
+        let command = self.batch(way).take();
+        let (server, ns) = (self.server.clone(), self.ns.clone());
+        self.under_way = Some(self.runtime.spawn(async move {
+            let reply = server.run_raw(&ns.db, command.clone()).await.map_err(|e| {
+                Error::failed("writing documents of", format_args!("{:?}", ns.to_string()), e)
+                    .hint("the target stays marked as unfinished.")
+            })?;
+            check_reply(&ns, &command, &reply)
+        }));
+        Ok(())
+    }
+
+    fn arrive(&mut self) -> Result<()> {
+        let Some(task) = self.under_way.take() else { return Ok(()) };
+        self.runtime
+            .block_on(task)
+            .unwrap_or_else(|e| Error::failed("writing documents of", &self.ns, e).err())
+    }
+}
+
+impl Drain for Writer<'_> {
+    fn take(&mut self, document: &[u8]) -> Result<()> {
+        let way = Way::of(document);
+        if self.ordered {
+            let other = if way == Way::Insert { Way::Literal } else { Way::Insert };
+            if !self.batch(other).is_empty() {
+                self.send(other)?;
+            }
+        }
+        if self.batch(way).is_full_for(document.len()) {
+            self.send(way)?;
+        }
+        self.batch(way).push(document);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<()> {
+        self.send(Way::Insert)?;
+        self.send(Way::Literal)?;
+        self.arrive()
+    }
+}

@@ -1,0 +1,116 @@
+//! Where states go: an isolated server that is started here, a server somebody runs, a dump
+//! directory. Creates collections, writes documents byte by byte as given, builds indexes, reads
+//! everything back and compares.
+//!
+//! Consumes [`crate::engine::output::State`]. Knows nothing of oplogs, snapshots, stops or cases.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::domain::{Error, Result};
+
+mod batch;
+pub mod dump;
+mod dump_names;
+mod files;
+pub mod isolated;
+mod load;
+pub mod mongod;
+pub mod process;
+mod pull;
+pub mod registry;
+pub mod server;
+mod shape;
+pub mod uri;
+mod verify;
+
+pub use dump::{Written, write_dump};
+pub use isolated::{Isolated, IsolatedOptions};
+pub use load::{LoadOptions, Loaded, Ttl};
+pub use mongod::{Mongod, check_version, find_mongod};
+pub use registry::Registry;
+pub use server::{Server, ServerIdentity};
+pub use verify::{CollectionCheck, Verification};
+
+/// The database, and in a dump directory the file, that says: this restore is not finished.
+pub const MARK: &str = "pitstop_incomplete";
+
+/// What stays free on a disk we write to.
+pub const FREE_FLOOR: u64 = 1 << 30;
+
+/// Refuses when writing `bytes` where `dir` is, or will be, would leave less than 1 GiB free.
+pub fn require_space(dir: &Path, bytes: u64) -> Result<()> {
+    let doing = "checking the free space for";
+    let place = format!("{:?}", dir.display().to_string());
+    let existing = nearest_existing(dir);
+    let stat = rustix::fs::statvfs(&existing).map_err(|e| Error::failed(doing, &place, e))?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let needed = bytes.saturating_add(FREE_FLOOR);
+    if free >= needed {
+        return Ok(());
+    }
+    let mib = |b: u64| b.div_ceil(1 << 20);
+    Error::refused(
+        doing,
+        place,
+        format_args!(
+            "{} MiB are free, {} MiB are needed ({} MiB of data, and 1024 MiB stay free)",
+            free >> 20,
+            mib(needed),
+            mib(bytes)
+        ),
+    )
+    .hint("free some space, or name a directory on another disk.")
+    .err()
+}
+
+fn nearest_existing(dir: &Path) -> PathBuf {
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    dir.ancestors().find(|a| fs::metadata(a).is_ok()).unwrap_or(Path::new("/")).to_owned()
+}
+
+/// Makes the characters of foreign text visible that a terminal would act on.
+fn visible(text: &str) -> String {
+    let hostile = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hostile(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
+    out
+}
+
+/// A random name part: eight hexadecimal digits.
+fn random_id() -> Result<String> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|e| Error::failed("asking the system for random bytes", "", e))?;
+    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+/// The time now, RFC 3339 in UTC.
+fn now() -> String {
+    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn space_is_checked_before_the_directory_exists() {
+        let dir = tempfile::tempdir().unwrap();
+        let inside = dir.path().join("not/yet/there");
+        require_space(&inside, 0).unwrap();
+        let error = require_space(&inside, u64::MAX / 4).unwrap_err();
+        assert_eq!(error.class, crate::domain::Class::Refused);
+        assert!(error.hint.contains("another disk"));
+    }
+
+    #[test]
+    fn escape_sequences_become_visible() {
+        assert_eq!(visible("a\u{1b}[2J\u{202e}b"), "a\\u{1b}[2J\\u{202e}b");
+    }
+}

@@ -1,0 +1,231 @@
+//! Reads a target back and holds it against the state: documents by count, bytes and hashes,
+//! their order where it counts, options, indexes, and no collection more or less. A difference
+//! is a result, not an error.
+
+use std::collections::BTreeMap;
+
+use bson::{Document, doc};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::MARK;
+use super::load::Loaded;
+use super::pull::Seen;
+use super::server::{Listed, Server};
+use super::shape::{Shape, compare_indexes, compare_options, shape};
+use crate::domain::progress::{Meter, Phase};
+use crate::domain::{Error, Namespace, Result};
+use crate::engine::bson::Doc;
+use crate::engine::input::CollectionKind;
+use crate::engine::output::{CollectionSpec, Digest, State};
+
+/// What a verification found, per collection.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Verification {
+    /// Every collection of the state, then those that are there and should not be.
+    pub collections: Vec<CollectionCheck>,
+}
+
+/// What was found of one collection.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct CollectionCheck {
+    /// Its name; for a time series the user's.
+    pub ns: Namespace,
+    /// What was sent.
+    pub expected: Digest,
+    /// What was read back.
+    pub found: Digest,
+    /// Whether it has the indexes of the state.
+    pub indexes_ok: bool,
+    /// Whether it is of the right type, with the options of the state.
+    pub options_ok: bool,
+    /// Each difference, for a human; empty = equal.
+    pub differences: Vec<String>,
+    /// The server's own hash of it, where it gave one (of the buckets, for a time series).
+    pub db_hash: Option<String>,
+}
+
+impl Verification {
+    /// Whether the target is what the state says.
+    pub fn ok(&self) -> bool {
+        self.collections.iter().all(CollectionCheck::ok)
+    }
+}
+
+impl CollectionCheck {
+    /// Whether nothing differs.
+    pub fn ok(&self) -> bool {
+        self.differences.is_empty() && self.indexes_ok && self.options_ok && self.expected == self.found
+    }
+
+    /// One that should not be there.
+    pub(super) fn stray(ns: Namespace) -> Self {
+        CollectionCheck {
+            ns,
+            expected: Digest::default(),
+            found: Digest::default(),
+            indexes_ok: true,
+            options_ok: false,
+            differences: vec!["it is not part of the state".to_owned()],
+            db_hash: None,
+        }
+    }
+
+    /// One that should be there.
+    pub(super) fn missing(ns: Namespace, expected: Digest) -> Self {
+        CollectionCheck { expected, differences: vec!["it is missing".to_owned()], ..Self::stray(ns) }
+    }
+
+    /// One that was read back.
+    pub(super) fn compared(
+        spec: &CollectionSpec,
+        want: &Seen,
+        found: &Seen,
+        mut options: Vec<String>,
+        mut indexes: Vec<String>,
+    ) -> Self {
+        let mut differences = Vec::new();
+        let (e, f) = (want.digest, found.digest);
+        if e.count != f.count {
+            differences.push(format!("{} documents were read back, {} were sent", f.count, e.count));
+        } else if e != f {
+            differences.push(format!("{} documents as sent, but not with the same content", e.count));
+        } else if want.order != found.order {
+            differences.push("the documents are not in the order they were sent in".to_owned());
+        }
+        let (options_ok, indexes_ok) = (options.is_empty(), indexes.is_empty());
+        differences.append(&mut options);
+        differences.append(&mut indexes);
+        CollectionCheck {
+            ns: spec.ns.clone(),
+            expected: e,
+            found: f,
+            indexes_ok,
+            options_ok,
+            differences,
+            db_hash: None,
+        }
+    }
+}
+
+/// The type of a collection as servers and dumps call it.
+pub(super) fn kind_name(kind: CollectionKind) -> &'static str {
+    match kind {
+        CollectionKind::Collection => "collection",
+        CollectionKind::View => "view",
+        CollectionKind::Timeseries => "timeseries",
+    }
+}
+
+const DOING: &str = "verifying the target";
+/// Collections that are read at a time.
+const READERS: usize = 4;
+
+impl Server {
+    /// Reads everything back once and compares it with what was sent. Takes the mark away when
+    /// nothing differs, and only then.
+    pub async fn verify(&self, state: &dyn State, loaded: &Loaded, meter: &Meter) -> Result<Verification> {
+        let specs = state.collections();
+        let version = self.version().await?;
+        meter.enter(Phase::Verify, loaded.digests.iter().map(|d| d.count).sum());
+        let mut there = BTreeMap::new();
+        for db in self.databases().await? {
+            there.extend(self.collections(&db).await?.into_iter().map(|c| (c.ns.clone(), c)));
+        }
+        let mut jobs = Vec::new();
+        let mut checks = Vec::new();
+        for (at, spec) in specs.iter().enumerate() {
+            let want = loaded.seen.get(at).copied().unwrap_or_default();
+            match there.remove(&spec.ns) {
+                None => checks.push(CollectionCheck::missing(spec.ns.clone(), want.digest)),
+                Some(listed) => {
+                    let shape = shape(spec, version, loaded.ttl)?;
+                    jobs.push(self.check(spec.clone(), shape, listed, want, meter.clone()));
+                }
+            }
+        }
+        let found: Vec<CollectionCheck> = stream::iter(jobs).buffer_unordered(READERS).try_collect().await?;
+        checks.extend(found);
+        checks.sort_by(|a, b| a.ns.cmp(&b.ns));
+        checks.extend(there.into_keys().map(CollectionCheck::stray));
+        self.add_hashes(specs, &mut checks).await;
+        let verification = Verification { collections: checks };
+        if verification.ok() {
+            self.unmark().await?;
+        }
+        Ok(verification)
+    }
+
+    async fn check(
+        &self,
+        spec: CollectionSpec,
+        shape: Shape,
+        listed: Listed,
+        want: Seen,
+        meter: Meter,
+    ) -> Result<CollectionCheck> {
+        let failed = |e: String| Error::failed(DOING, format_args!("in {:?}", spec.ns.to_string()), e);
+        let mut options = compare_options(&shape.options, &listed.options);
+        if listed.kind != kind_name(spec.kind) {
+            options.push(format!("it is a {}, it must be a {}", listed.kind, kind_name(spec.kind)));
+        }
+        let (mut indexes, mut found) = (Vec::new(), Seen::default());
+        if spec.kind != CollectionKind::View {
+            indexes = compare_indexes(&shape.indexes, &self.indexes(&spec.ns).await.map_err(failed)?);
+            // A task of its own, so that several collections are read and hashed at a time.
+            let (server, ns) = (self.clone(), spec.data_ns());
+            let ordered = spec.ordered;
+            let task = tokio::spawn(async move { server.read_back(&ns, ordered, &meter).await });
+            found = task.await.unwrap_or_else(|e| Err(Box::new(failed(e.to_string()))))?;
+        }
+        Ok(CollectionCheck::compared(&spec, &want, &found, options, indexes))
+    }
+
+    /// Everything in a collection, in natural order.
+    async fn read_back(&self, ns: &Namespace, ordered: bool, meter: &Meter) -> Result<Seen> {
+        let place = || format!("in {:?}", ns.to_string());
+        let failed = |e: mongodb::error::Error| self.failed(DOING, place(), &e);
+        let broken = || Error::failed(DOING, place(), "the server's answer cannot be read");
+        let find = doc! { "find": &ns.coll, "batchSize": 1_000_000, "hint": { "$natural": 1 } };
+        let database = self.client().database(&ns.db);
+        let mut batches =
+            database.run_cursor_command(find).batch_size(1_000_000).batch().await.map_err(failed)?;
+        let mut seen = Seen::default();
+        while let Some(batch) = batches.next().await {
+            meter.check(DOING)?;
+            let batch = batch.map_err(failed)?;
+            let before = seen.digest;
+            let reply = Doc::new(batch.as_raw_document().as_bytes()).map_err(|_| broken())?;
+            let cursor = reply.get("cursor").and_then(|c| c.as_doc()).ok_or_else(broken)?;
+            let list = cursor.get("firstBatch").or_else(|| cursor.get("nextBatch"));
+            for elem in list.and_then(|l| l.as_doc()).ok_or_else(broken)?.iter() {
+                seen.add(elem.map_err(|_| broken())?.value, ordered);
+            }
+            meter.add(seen.digest.count - before.count, seen.digest.bytes - before.bytes);
+        }
+        Ok(seen)
+    }
+
+    /// The indexes of a collection as it lists them.
+    pub(super) async fn indexes(&self, ns: &Namespace) -> std::result::Result<Vec<Document>, String> {
+        let database = self.client().database(&ns.db);
+        let cursor = database
+            .run_cursor_command(doc! { "listIndexes": &ns.coll, "cursor": {} })
+            .await
+            .map_err(|e| self.said(&e))?;
+        cursor.try_collect().await.map_err(|e| self.said(&e))
+    }
+
+    /// What the server itself computes, for the record; routers and some services give none.
+    async fn add_hashes(&self, specs: &[CollectionSpec], checks: &mut [CollectionCheck]) {
+        let mut dbs: Vec<&str> = specs.iter().map(|s| s.ns.db.as_str()).filter(|db| *db != MARK).collect();
+        dbs.dedup();
+        for db in dbs {
+            let Ok(answer) = self.run(db, doc! { "dbHash": 1 }).await else { continue };
+            let Ok(hashes) = answer.get_document("collections") else { continue };
+            for check in checks.iter_mut().filter(|c| c.ns.db == db) {
+                let of = |coll: &str| hashes.get_str(coll).ok().map(str::to_owned);
+                check.db_hash = of(&check.ns.coll).or_else(|| of(&check.ns.buckets().coll));
+            }
+        }
+    }
+}
