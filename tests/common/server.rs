@@ -65,6 +65,7 @@ impl Server {
     }
 
     fn try_start(kind: Kind, more: &[&str]) -> Option<Server> {
+        let mongod = super::mongod::mongod();
         let dir = tempfile::Builder::new().prefix("server-").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
         let dir = dir.unwrap().keep();
         let data = dir.join("data");
@@ -72,7 +73,7 @@ impl Server {
         let log = dir.join("log");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new("sh");
-        command.args(["-c", GUARD, "guard"]).args([&dir, &log]).arg(super::mongod::mongod());
+        command.args(["-c", GUARD, "guard"]).args([&dir, &log]).arg(mongod);
         command.args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--port", &port.to_string(), "--dbpath"]);
         command.arg(&data).args(["--wiredTigerCacheSizeGB", "0.25"]);
         command.args(["--setParameter", "enableTestCommands=1"]);
