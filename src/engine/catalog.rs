@@ -109,7 +109,13 @@ impl<'a> Catalog<'a> {
                 continue;
             }
             let ns = match coll.kind {
-                CollectionKind::Timeseries => coll.ns.buckets(),
+                CollectionKind::Timeseries => {
+                    let buckets = coll.ns.buckets();
+                    let mut view = Builder::new();
+                    view.string("viewOn", &buckets.coll);
+                    catalog.views.insert(coll.ns.clone(), view.finish());
+                    buckets
+                }
                 _ => coll.ns.clone(),
             };
             let id = catalog.add(Collection {

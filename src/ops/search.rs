@@ -25,7 +25,9 @@ pub fn search(
 ) -> Result<Found> {
     meter.enter(Phase::Fold, workspace.oplog.len());
     let mut found = Found::default();
-    let (Some(first), Some(last)) = (workspace.oplog.first(), workspace.oplog.last()) else { return Ok(found) };
+    let (Some(first), Some(last)) = (workspace.oplog.first(), workspace.oplog.last()) else {
+        return Ok(found);
+    };
     let filter = query.resolve(first.pos, last.pos)?;
     let range = filter.range();
     let end = range.end.min(Position::MAX);

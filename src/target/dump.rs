@@ -93,7 +93,7 @@ fn write_at(
         out.open()?;
         Ok(Chunk { out, buffer: Vec::new() })
     })?;
-    state.finish()?;
+    (0..state.collections().len()).try_for_each(|at| state.finish(at))?;
     for out in files.iter().filter_map(|f| f.data.as_ref()) {
         out.close()?;
     }

@@ -84,7 +84,7 @@ impl Server {
             Ok(Writer::new(self, &runtime, spec))
         };
         let seen = tokio::task::block_in_place(|| pull(state, opts.workers, DOING, meter, open))?;
-        state.finish()?;
+        (0..state.collections().len()).try_for_each(|at| state.finish(at))?;
 
         meter.enter(Phase::Index, shapes.iter().map(|s| s.build.len() as u64).sum());
         self.build_all(specs, &shapes, opts.workers, meter).await?;

@@ -6,13 +6,13 @@ use super::ops::{line, short_id};
 use crate::cli::args::DiffArgs;
 use crate::cli::open;
 use crate::cli::output::{self, Out};
+use crate::domain::Result;
 use crate::domain::diff::{DocumentDiff, Fate};
 use crate::domain::namespace::Glob;
 use crate::domain::position::Place;
 use crate::domain::progress::Meter;
 use crate::domain::stop::{Side, StopRequest};
 use crate::domain::text::{count, visible};
-use crate::domain::Result;
 use crate::ops::diff::{Diff, DiffRequest, diff};
 use crate::ops::walk::WalkOptions;
 
@@ -63,7 +63,10 @@ fn print(found: &Diff, limit: usize, out: &mut Out) -> Result<()> {
     if found.namespaces.is_empty() {
         return out.line("nothing differs");
     }
-    out.line(format_args!("{:<40} {:>12} {:>12} {:>12}", "namespace", "comes back", "changes back", "goes away"))?;
+    out.line(format_args!(
+        "{:<40} {:>12} {:>12} {:>12}",
+        "namespace", "comes back", "changes back", "goes away"
+    ))?;
     for ns in &found.namespaces {
         out.line(format_args!(
             "{:<40} {:>12} {:>12} {:>12}",
@@ -94,11 +97,18 @@ fn show(document: &DocumentDiff, out: &mut Out) -> Result<()> {
     };
     let (ns, id) = (document.ns.to_string(), short_id(&document.id));
     out.line(format_args!("{sign} {} {}  {fate}", visible(&ns), visible(&id)))?;
-    let value = |v: &Option<Value>| v.as_ref().map_or("(not there)".to_owned(), |v| visible(&v.to_string()).into_owned());
+    let value = |v: &Option<Value>| {
+        v.as_ref().map_or("(not there)".to_owned(), |v| visible(&v.to_string()).into_owned())
+    };
     for field in &document.fields {
         let path = if field.path.is_empty() { "(the document)" } else { &field.path };
         let order = if field.order_only { "  (order of fields)" } else { "" };
-        out.line(format_args!("    {}: {} -> {}{order}", visible(path), value(&field.against), value(&field.at_stop)))?;
+        out.line(format_args!(
+            "    {}: {} -> {}{order}",
+            visible(path),
+            value(&field.against),
+            value(&field.at_stop)
+        ))?;
     }
     if document.fields.is_empty() {
         let whole = document.at_stop.as_ref().or(document.against.as_ref());

@@ -35,14 +35,18 @@ pub fn request(args: &PlanArgs, target: &TargetSpec) -> PlanRequest {
     PlanRequest {
         stop: args.stop.request(),
         snapshot: args.snapshot.clone(),
-        walk: WalkOptions { skip: args.skip_op.iter().copied().collect::<BTreeSet<_>>(), with_auth: args.with_users },
+        walk: WalkOptions {
+            skip: args.skip_op.iter().copied().collect::<BTreeSet<_>>(),
+            with_auth: args.with_users,
+        },
         target: target.shown(),
     }
 }
 
 /// A plan for a terminal.
 pub fn lines(plan: &Plan) -> Vec<String> {
-    let neighbour = |op: &Option<crate::domain::op::Op>, none: &str| op.as_ref().map_or(none.to_owned(), line);
+    let neighbour =
+        |op: &Option<crate::domain::op::Op>, none: &str| op.as_ref().map_or(none.to_owned(), line);
     let edge = plan.snapshot.edge.map(|e| e.to_string()).unwrap_or_default();
     let mut out = vec![
         format!("base           {} (its own oplog ends at {edge})", visible(&plan.snapshot.id)),
@@ -55,7 +59,10 @@ pub fn lines(plan: &Plan) -> Vec<String> {
         ),
         format!("stop           before {} ({})", plan.stop.bound, plan.stop.time),
         format!("  last applied   {}", neighbour(&plan.stop.last_applied, "nothing")),
-        format!("  first left out {}", neighbour(&plan.stop.first_left_out, "nothing: this is the end of what is known")),
+        format!(
+            "  first left out {}",
+            neighbour(&plan.stop.first_left_out, "nothing: this is the end of what is known")
+        ),
         format!("target         {}", visible(&plan.target)),
         format!(
             "cost           reads {} ({}), writes about {} in {}, builds {}",
@@ -63,7 +70,11 @@ pub fn lines(plan: &Plan) -> Vec<String> {
             bytes(plan.cost.snapshot_bytes),
             counted(plan.cost.documents, "document"),
             counted(plan.cost.collections, "collection"),
-            if plan.cost.indexes == 1 { "1 index".into() } else { format!("{} indexes", count(plan.cost.indexes)) }
+            if plan.cost.indexes == 1 {
+                "1 index".into()
+            } else {
+                format!("{} indexes", count(plan.cost.indexes))
+            }
         ),
         "the same stop for other tools".to_owned(),
         format!("  mongorestore   --oplogReplay {}", plan.other_tools.mongorestore),

@@ -42,7 +42,9 @@ pub fn run(args: &RestoreArgs) -> Result<()> {
 
 /// Shows the plan and asks. Without a terminal, or without a yes, nothing starts.
 fn confirm(plan: &[String]) -> Result<()> {
-    let refused = |cause: &str| Error::refused("restoring", "", cause).hint("say yes at the question, or give --yes.").err();
+    let refused = |cause: &str| {
+        Error::refused("restoring", "", cause).hint("say yes at the question, or give --yes.").err()
+    };
     let (stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
     if !stdin.is_terminal() || !stderr.is_terminal() {
         return refused("nobody is there to confirm the plan");
@@ -57,7 +59,12 @@ fn confirm(plan: &[String]) -> Result<()> {
     if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { refused("it was not confirmed") }
 }
 
-fn job(args: &RestoreArgs, workspace: &Workspace, bound: crate::domain::Position, target: &TargetSpec) -> Result<Job> {
+fn job(
+    args: &RestoreArgs,
+    workspace: &Workspace,
+    bound: crate::domain::Position,
+    target: &TargetSpec,
+) -> Result<Job> {
     let absolute = |path: &Path| -> Result<PathBuf> {
         std::path::absolute(path).map_err(|e| Box::new(Error::failed("resolving", path.display(), e)))
     };
@@ -168,7 +175,9 @@ fn report(outcome: &Outcome, json: bool) -> Result<()> {
             out.line(format_args!("connect:  mongosh '{uri}' --password \"$(cat '{file}')\""))?;
             out.line(format_args!("stop it:  pitstop targets stop {id} --delete"))?;
         }
-        Some(Restored::Dump { dir }) => out.line(format_args!("dump:     {}", visible(&dir.to_string_lossy())))?,
+        Some(Restored::Dump { dir }) => {
+            out.line(format_args!("dump:     {}", visible(&dir.to_string_lossy())))?
+        }
         Some(Restored::Server { uri }) => out.line(format_args!("server:   {}", visible(uri)))?,
         None => {}
     }

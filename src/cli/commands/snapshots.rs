@@ -23,7 +23,8 @@ pub fn run(args: &SourceArgs) -> Result<()> {
         return out.flush();
     }
     for info in &workspace.infos {
-        let format = if info.compressed { format!("{}, compressed", info.format) } else { info.format.clone() };
+        let format =
+            if info.compressed { format!("{}, compressed", info.format) } else { info.format.clone() };
         let server = info.server_version.as_deref().unwrap_or("unknown");
         out.line(format_args!("snapshot {}  ({format}; MongoDB {})", visible(&info.id), visible(server)))?;
         out.line(format_args!("  path         {}", visible(&info.path)))?;

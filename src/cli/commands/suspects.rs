@@ -18,11 +18,20 @@ pub fn run(args: &SourceArgs) -> Result<()> {
             continue;
         }
         let documents = if suspect.documents > 0 {
-            format!(", {} ({:.0} % of the collection)", counted(suspect.documents, "document"), 100.0 * suspect.share)
+            format!(
+                ", {} ({:.0} % of the collection)",
+                counted(suspect.documents, "document"),
+                100.0 * suspect.share
+            )
         } else {
             String::new()
         };
-        out.line(format_args!("{}  {}: {}{documents}", suspect.time, visible(&suspect.ns.to_string()), suspect.what))?;
+        out.line(format_args!(
+            "{}  {}: {}{documents}",
+            suspect.time,
+            visible(&suspect.ns.to_string()),
+            suspect.what
+        ))?;
         out.line(format_args!("    from {} to {}", suspect.first, suspect.last))?;
         out.line(format_args!("    to stop before it: --before {}", suspect.stop))?;
     }

@@ -49,7 +49,8 @@ fn line(record: &Record) -> String {
 }
 
 fn stop(registry: &Registry, ids: &[String], all: bool, delete: bool, json: bool) -> Result<()> {
-    let ids: Vec<String> = if all { registry.list()?.records.into_iter().map(|r| r.id).collect() } else { ids.to_vec() };
+    let ids: Vec<String> =
+        if all { registry.list()?.records.into_iter().map(|r| r.id).collect() } else { ids.to_vec() };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -65,7 +66,10 @@ fn stop(registry: &Registry, ids: &[String], all: bool, delete: bool, json: bool
             value["deleted"] = delete.into();
             out.json(&value)?;
         } else {
-            out.line(format_args!("{id}  stopped{}", if delete { ", its data deleted" } else { ", its data kept" }))?;
+            out.line(format_args!(
+                "{id}  stopped{}",
+                if delete { ", its data deleted" } else { ", its data kept" }
+            ))?;
         }
     }
     out.flush()

@@ -48,9 +48,13 @@ impl std::str::FromStr for TargetSpec {
         if text.starts_with("mongodb://") || text.starts_with("mongodb+srv://") {
             return Ok(TargetSpec::Server(text.to_owned()));
         }
-        Error::usage("reading the target", format!("{:?}", without_secrets(text)), "it is none of the known kinds")
-            .hint("use isolated, dump:DIR, or mongodb://HOST:PORT.")
-            .err()
+        Error::usage(
+            "reading the target",
+            format!("{:?}", without_secrets(text)),
+            "it is none of the known kinds",
+        )
+        .hint("use isolated, dump:DIR, or mongodb://HOST:PORT.")
+        .err()
     }
 }
 

@@ -75,7 +75,8 @@ impl Watch {
             None => Ok(None),
             Some(status) => {
                 let log = std::fs::read_to_string(self.dir.join("worker.log")).unwrap_or_default();
-                let tail = log.lines().rev().take(5).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>();
+                let tail =
+                    log.lines().rev().take(5).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>();
                 Error::failed(
                     "restoring",
                     self.dir.display(),

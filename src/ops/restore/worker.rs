@@ -81,8 +81,9 @@ fn tick(meter: &Meter, dir: &Path, begun: Instant, done: &std::sync::mpsc::Recei
 }
 
 fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
-    let job: Job = read(&dir.join("job.json"))?
-        .ok_or_else(|| Error::usage("restoring", dir.display(), "there is no prepared restore in this folder"))?;
+    let job: Job = read(&dir.join("job.json"))?.ok_or_else(|| {
+        Error::usage("restoring", dir.display(), "there is no prepared restore in this folder")
+    })?;
     let target = match job.target.parse()? {
         TargetSpec::Server(_) => {
             let mut uri = String::new();
@@ -108,17 +109,25 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
     };
     let workspace = Workspace::open(&open, meter)?;
     let journal = workspace.case.journal();
-    journal.record("restore-begins", serde_json::json!({ "restore": job.id, "pos": job.bound, "target": job.target }))?;
+    journal.record(
+        "restore-begins",
+        serde_json::json!({ "restore": job.id, "pos": job.bound, "target": job.target }),
+    )?;
     let request = PlanRequest {
         stop: job.stop(),
         snapshot: job.snapshot.clone(),
-        walk: WalkOptions { skip: job.skip.iter().copied().collect::<BTreeSet<_>>(), with_auth: job.with_users },
+        walk: WalkOptions {
+            skip: job.skip.iter().copied().collect::<BTreeSet<_>>(),
+            with_auth: job.with_users,
+        },
         target: job.target.clone(),
     };
     let result = {
         // The server starts while the oplog is walked; both are needed before the first write.
         let starting = match target {
-            TargetSpec::Isolated => Some(runtime.spawn(start_isolated(job.clone(), snapshot_version(&workspace, &job)))),
+            TargetSpec::Isolated => {
+                Some(runtime.spawn(start_isolated(job.clone(), snapshot_version(&workspace, &job))))
+            }
             _ => None,
         };
         let planned = plan(&workspace, &request, meter);
@@ -127,7 +136,9 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
             None => None,
         };
         match (planned, started) {
-            (Ok(planned), Some(Ok(isolated))) => to_isolated(&runtime, &job, planned, isolated, meter, outcome),
+            (Ok(planned), Some(Ok(isolated))) => {
+                to_isolated(&runtime, &job, planned, isolated, meter, outcome)
+            }
             (Ok(planned), None) => to_other(&runtime, &job, &target, planned, meter, outcome),
             (Ok(_), Some(Err(error))) => Err(error),
             (Err(error), started) => {
@@ -141,7 +152,9 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
     };
     let summary = match &result {
         Ok(()) => serde_json::json!({ "restore": job.id, "exit": 0, "restored": outcome.restored }),
-        Err(error) => serde_json::json!({ "restore": job.id, "exit": error.class.exit_code(), "error": error.to_string() }),
+        Err(error) => {
+            serde_json::json!({ "restore": job.id, "exit": error.class.exit_code(), "error": error.to_string() })
+        }
     };
     journal.record("restore-ends", summary)?;
     result
@@ -226,7 +239,9 @@ fn to_isolated(
         return Err(error);
     }
     let error = match isolated.obituary() {
-        Some(last_words) => Box::new(Error { cause: format!("{}; mongod says: {last_words}", error.cause), ..*error }),
+        Some(last_words) => {
+            Box::new(Error { cause: format!("{}; mongod says: {last_words}", error.cause), ..*error })
+        }
         None => error,
     };
     runtime.block_on(discard(&isolated))?;
@@ -250,7 +265,7 @@ fn to_other(
         TargetSpec::Dump(dir) => {
             let written = write_dump(dir, &state, planned.snapshot.server_version.as_deref(), meter)?;
             outcome.restored = Some(Restored::Dump { dir: dir.clone() });
-            outcome.notes.extend(written.notes.iter().cloned());
+            outcome.notes.extend(written.loaded.notes.iter().cloned());
             conclude(&written.verification, meter, outcome)
         }
         TargetSpec::Server(uri) => runtime.block_on(async {
@@ -272,7 +287,10 @@ async fn guard(server: &Server, planned: &Planned<'_>) -> Result<()> {
         return Error::refused(
             "restoring into",
             server.address(),
-            format!("its oplog holds the entry {} of this very history: it is the source, or a member of its set", at.pos),
+            format!(
+                "its oplog holds the entry {} of this very history: it is the source, or a member of its set",
+                at.pos
+            ),
         )
         .hint("restore into the isolated server (the default), or into another, empty one.")
         .err();
@@ -305,8 +323,7 @@ fn conclude(verification: &Verification, meter: &Meter, outcome: &mut Outcome) -
         return Ok(());
     }
     let wrong = verification.collections.iter().filter(|c| !c.ok());
-    let names: Vec<String> =
-        wrong.map(|c| format!("{}: {}", c.ns, c.differences.join(", "))).collect();
+    let names: Vec<String> = wrong.map(|c| format!("{}: {}", c.ns, c.differences.join(", "))).collect();
     Error::differs("verifying", "", format!("what was read back is not what was written: {}", names.join("; ")))
         .hint("the target stays marked as incomplete; do not use it. The result file in the case has every difference.")
         .err()
