@@ -2,6 +2,9 @@
 //! then given back in the update's order for those that were not met. Knows nothing of what a
 //! change is.
 
+/// Up to so many names are faster looked at one by one than searched for.
+const FEW: usize = 8;
+
 /// A change to one field.
 #[derive(Debug)]
 pub(super) struct Field<'a, C> {
@@ -29,6 +32,11 @@ impl<'a, C> Fields<'a, C> {
 
     /// The change to the field of that name.
     pub(super) fn find(&mut self, name: &[u8]) -> Option<&mut Field<'a, C>> {
+        // Most updates change a handful of fields: most names differ in length or first byte.
+        if self.0.len() <= FEW {
+            let same = |f: &&mut Field<'a, C>| f.name.first() == name.first() && f.name == name;
+            return self.0.iter_mut().find(same);
+        }
         let place = self.0.binary_search_by_key(&name, |f| f.name).ok()?;
         self.0.get_mut(place)
     }
