@@ -221,6 +221,20 @@ mod tests {
         assert_eq!(key(scope("c", doc! { "x": 1 })), key(scope("c", doc! { "x": 1.0 })));
     }
 
+    /// Some drivers number arrays wrongly; a server finds the same key.
+    #[test]
+    fn the_names_of_array_elements_do_not_matter() {
+        let array = |name: &[u8]| {
+            let mut b = crate::engine::build::Builder::new();
+            b.open(b"_id", kind::DOCUMENT);
+            b.open(b"a", kind::ARRAY);
+            b.put(name, kind::BOOL, &[1]);
+            let bytes = b.finish();
+            DocKey::of(Doc::new(&bytes).unwrap().first_elem().unwrap())
+        };
+        assert_eq!(array(b"0"), array(b"x"));
+    }
+
     #[test]
     fn broken_and_endlessly_nested_documents_have_keys() {
         let nested = |depth: usize, innermost: Bson| {

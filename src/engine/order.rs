@@ -141,3 +141,98 @@ pub(super) fn code_parts(value: &[u8]) -> (&[u8], &[u8]) {
     };
     split().unwrap_or((value, &[]))
 }
+
+#[cfg(test)]
+mod tests {
+    use bson::{Bson, doc};
+
+    use super::*;
+
+    fn compare(a: &Bson, b: &Bson) -> Ordering {
+        let elem = |value: &Bson| bson::serialize_to_vec(&doc! { "": value }).unwrap();
+        let (a, b) = (elem(a), elem(b));
+        compare_values(
+            Doc::new(&a).unwrap().first_elem().unwrap(),
+            Doc::new(&b).unwrap().first_elem().unwrap(),
+        )
+    }
+
+    fn binary(subtype: u8, bytes: &[u8]) -> Bson {
+        bson::Binary { subtype: subtype.into(), bytes: bytes.to_vec() }.into()
+    }
+
+    fn regex(pattern: &str, options: &str) -> Bson {
+        let (pattern, options) = (pattern.try_into().unwrap(), options.try_into().unwrap());
+        bson::Regex { pattern, options }.into()
+    }
+
+    fn scope(code: &str, scope: bson::Document) -> Bson {
+        bson::JavaScriptCodeWithScope { code: code.into(), scope }.into()
+    }
+
+    /// The list is the manual's "BSON comparison order", with the rules inside each type.
+    #[test]
+    fn every_pair_is_ordered() {
+        let sorted: Vec<Bson> = vec![
+            Bson::MinKey,
+            Bson::Undefined,
+            Bson::Null,
+            f64::NAN.into(),
+            (-5i64).into(),
+            0.into(),
+            0.5.into(),
+            1.into(),
+            "".into(),
+            "a".into(),
+            Bson::Symbol("a\0".into()),
+            "aa".into(),
+            "b".into(),
+            doc! {}.into(),
+            doc! { "z": 1 }.into(),
+            doc! { "z": 1, "a": 0 }.into(),
+            doc! { "z": 2 }.into(),
+            doc! { "a": "text" }.into(),
+            doc! { "b": "a" }.into(),
+            doc! { "a": { "a": 9 } }.into(),
+            Bson::Array(vec![]),
+            Bson::Array(vec![1.into()]),
+            Bson::Array(vec![1.into(), 2.into()]),
+            Bson::Array(vec!["a".into()]),
+            binary(0, b""),
+            binary(0, b"z"),
+            binary(5, b"a"),
+            binary(0, b"aa"),
+            bson::oid::ObjectId::from_bytes([1; 12]).into(),
+            bson::oid::ObjectId::from_bytes([200; 12]).into(),
+            false.into(),
+            true.into(),
+            bson::DateTime::from_millis(-1).into(),
+            bson::DateTime::from_millis(1).into(),
+            bson::Timestamp { time: 1, increment: 9 }.into(),
+            bson::Timestamp { time: u32::MAX, increment: 0 }.into(),
+            regex("a", "i"),
+            regex("a", "x"),
+            regex("ab", ""),
+            Bson::JavaScriptCode("a".into()),
+            Bson::JavaScriptCode("b".into()),
+            scope("a", doc! { "x": 2 }),
+            scope("b", doc! { "x": 1 }),
+            scope("b", doc! { "y": 1 }),
+            Bson::MaxKey,
+        ];
+        for (i, a) in sorted.iter().enumerate() {
+            for (j, b) in sorted.iter().enumerate() {
+                assert_eq!(compare(a, b), i.cmp(&j), "{a} against {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn nesting_without_end_is_survived() {
+        let nested = |depth: usize, innermost: i32| {
+            Bson::from((0..depth).fold(doc! { "x": innermost }, |inner, _| doc! { "a": inner }))
+        };
+        assert_eq!(compare(&nested(200, 1), &nested(200, 2)), Ordering::Less);
+        assert_eq!(compare(&nested(600, 1), &nested(600, 1)), Ordering::Equal);
+    }
+}

@@ -112,7 +112,7 @@ fn history() -> impl Strategy<Value = Vec<Document>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn diffs_lead_on_and_any_suffix_of_them_keeps_the_end(history in history()) {
