@@ -4,6 +4,7 @@
 use bson::{Bson, Document, doc};
 
 use super::load::Ttl;
+use crate::domain::text::visible;
 use crate::domain::{Error, Result};
 use crate::engine::bson::{Doc, Elem};
 use crate::engine::build::Builder;
@@ -278,7 +279,7 @@ fn as_number(value: &Bson) -> Option<f64> {
 
 fn text(value: &Bson) -> String {
     let json = value.clone().into_relaxed_extjson().to_string();
-    super::visible(&json.chars().take(300).collect::<String>())
+    visible(&json.chars().take(300).collect::<String>()).into_owned()
 }
 
 fn number(elem: &Elem<'_>) -> String {
