@@ -208,8 +208,9 @@ fn normal_index(index: &Document) -> Document {
     index
         .iter()
         .filter(|(key, value)| {
-            let obsolete = OBSOLETE_INDEX_FIELDS.contains(&key.as_str());
-            !obsolete && !off(value) && !(key.as_str() == "collation" && simple(value))
+            let empty = OBSOLETE_INDEX_FIELDS.contains(&key.as_str()) || off(value);
+            let default = key.as_str() == "collation" && simple(value);
+            !empty && !default
         })
         .map(|(key, value)| match value {
             Bson::Double(n) if n.is_nan() => (key.clone(), Bson::Int32(i32::MAX)),
