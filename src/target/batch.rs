@@ -7,6 +7,7 @@
 
 use bson::{Bson, Document, RawDocument};
 
+use crate::domain::text::visible;
 use crate::domain::{Error, Namespace, Result};
 use crate::engine::bson::{Doc, kind};
 use crate::engine::build::Builder;
@@ -127,7 +128,7 @@ pub(super) fn check_reply(ns: &Namespace, command: &[u8], reply: &Document) -> R
             1 => String::new(),
             n => format!(" (and {} more documents of the same batch)", n - 1),
         };
-        let message = super::visible(first.get_str("errmsg").unwrap_or("no reason given"));
+        let message = visible(first.get_str("errmsg").unwrap_or("no reason given"));
         return Error::failed(
             doing,
             format_args!("{:?}, _id {}", ns.to_string(), id.unwrap_or_else(|| "unknown".to_owned())),
@@ -137,7 +138,7 @@ pub(super) fn check_reply(ns: &Namespace, command: &[u8], reply: &Document) -> R
         .err();
     }
     if let Ok(concern) = reply.get_document("writeConcernError") {
-        let message = super::visible(concern.get_str("errmsg").unwrap_or("no reason given"));
+        let message = visible(concern.get_str("errmsg").unwrap_or("no reason given"));
         return Error::failed(doing, format_args!("{:?}", ns.to_string()), message).err();
     }
     Ok(())
@@ -158,7 +159,7 @@ fn document_at(command: &[u8], index: usize) -> Option<Doc<'_>> {
 fn id_text(document: Doc<'_>) -> String {
     let id = RawDocument::from_bytes(document.bytes()).ok().and_then(|d| d.get("_id").ok().flatten());
     let Some(id) = id.and_then(|id| Bson::try_from(id).ok()) else { return "unreadable".to_owned() };
-    super::visible(&id.into_relaxed_extjson().to_string().chars().take(200).collect::<String>())
+    visible(&id.into_relaxed_extjson().to_string().chars().take(200).collect::<String>()).into_owned()
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ use serde_json::json;
 use super::MARK;
 use super::dump_names::{file_stem, require_directory_name};
 use super::files::{create_dir, create_file, shown, sync_dir, write_new};
-use super::load::{Loaded, Ttl};
 use super::pull::{Drain, Seen, for_each, pull};
 use super::shape::{compare_indexes, compare_options, document};
 use super::verify::{CollectionCheck, Verification, kind_name};
@@ -22,7 +21,7 @@ use crate::domain::progress::{Meter, Phase};
 use crate::domain::{Error, Result};
 use crate::engine::bson::{MAX_BYTES, int32_at};
 use crate::engine::input::CollectionKind;
-use crate::engine::output::{CollectionSpec, State};
+use crate::engine::output::{CollectionSpec, Digest, State};
 
 /// A dump directory that was written and read back.
 #[derive(Debug)]
@@ -30,8 +29,10 @@ pub struct Written {
     /// Where it is: the directory asked for, or the unfinished one beside it when something
     /// differs.
     pub dir: PathBuf,
-    /// What was written.
-    pub loaded: Loaded,
+    /// What was left out or translated. Nothing so far: a dump takes everything as it is.
+    pub notes: Vec<String>,
+    /// Per collection of the state, in its order: what was written.
+    pub digests: Vec<Digest>,
     /// What reading it back gave.
     pub verification: Verification,
 }
@@ -93,7 +94,6 @@ fn write_at(
         out.open()?;
         Ok(Chunk { out, buffer: Vec::new() })
     })?;
-    (0..state.collections().len()).try_for_each(|at| state.finish(at))?;
     for out in files.iter().filter_map(|f| f.data.as_ref()) {
         out.close()?;
     }
@@ -105,10 +105,9 @@ fn write_at(
     write_new(&prelude, versions.to_string().as_bytes()).map_err(|e| failed(&prelude, e))?;
 
     let verification = verify(partial, state, &files, &seen, meter)?;
-    let digests = seen.iter().map(|s| s.digest).collect();
-    let loaded = Loaded { digests, notes: Vec::new(), deferred_ttl: Vec::new(), seen, ttl: Ttl::Keep };
+    let digests: Vec<Digest> = seen.iter().map(|s| s.digest).collect();
     if !verification.ok() {
-        return Ok(Written { dir: partial.to_owned(), loaded, verification });
+        return Ok(Written { dir: partial.to_owned(), notes: Vec::new(), digests, verification });
     }
     sync_tree(partial, &files).map_err(|e| failed(partial, e))?;
     fs::remove_file(&mark).map_err(|e| failed(&mark, e))?;
@@ -120,7 +119,7 @@ fn write_at(
     if let Some(parent) = dir.parent() {
         sync_dir(parent).map_err(|e| failed(parent, e))?;
     }
-    Ok(Written { dir: dir.to_owned(), loaded, verification })
+    Ok(Written { dir: dir.to_owned(), notes: Vec::new(), digests, verification })
 }
 
 fn threads() -> usize {

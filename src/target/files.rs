@@ -22,6 +22,11 @@ pub(super) fn create_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
+/// Creates a file with mode 0600, or empties it.
+pub(super) fn replace_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
 /// Creates a file that does not exist yet, with mode 0600 and this content, and syncs it.
 pub(super) fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = create_file(path)?;

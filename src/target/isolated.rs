@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use bson::doc;
 
-use super::files::{own_empty_dir, shown, write_new};
+use super::files::{own_empty_dir, replace_file, shown, write_new};
 use super::mongod::Mongod;
 use super::process::Process;
 use super::server::Server;
 use super::uri::encoded;
 use crate::domain::progress::{Meter, Phase};
+use crate::domain::text::visible;
 use crate::domain::{Error, Result};
 
 /// The name of the only user.
@@ -277,7 +278,7 @@ impl Launcher {
         let (log, pid_file, said) =
             (log_in(&self.dir), self.dir.join("mongod.pid"), self.dir.join("mongod.out"));
         let failed = |e: std::io::Error| Error::failed(STARTING, shown(&self.mongod), e);
-        let out = File::create(&said).map_err(failed)?;
+        let out = replace_file(&said).map_err(failed)?;
         let mut command = Command::new(&self.mongod);
         command
             .arg("--dbpath")
@@ -316,7 +317,7 @@ impl Launcher {
                 drop(guard);
                 let mut why = last_words(&log);
                 if why.is_empty() {
-                    why = super::visible(tail(&said).trim());
+                    why = visible(tail(&said).trim()).into_owned();
                 }
                 Error::failed(STARTING, shown(&self.dir), format_args!("mongod gave up ({status}): {why}"))
                     .hint(format_args!("its log is {}.", shown(&log)))
@@ -371,7 +372,7 @@ pub(super) fn last_words(log: &Path) -> String {
         lines.iter().copied().filter(|l| l.contains("\"s\":\"E\"") || l.contains("\"s\":\"F\"")).collect();
     let chosen = if errors.is_empty() { lines } else { errors };
     let last = chosen.iter().rev().take(3).rev();
-    let short = |line: &&str| super::visible(&line.chars().take(500).collect::<String>());
+    let short = |line: &&str| visible(&line.chars().take(500).collect::<String>()).into_owned();
     last.map(short).collect::<Vec<_>>().join("\n")
 }
 

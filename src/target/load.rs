@@ -10,6 +10,7 @@ use super::batch::{Batch, Way, check_reply};
 use super::pull::{Drain, Seen, pull};
 use super::server::Server;
 use super::shape::{Shape, expires, index_name, shape};
+use crate::domain::namespace::Treatment;
 use crate::domain::progress::{Meter, Phase};
 use crate::domain::{Error, Namespace, Result};
 use crate::engine::bson::kind;
@@ -65,6 +66,7 @@ impl Server {
             return Error::failed(DOING, self.address(), "this needs a runtime with several threads").err();
         }
         let specs = state.collections();
+        refuse_users(specs)?;
         let version = self.version().await?;
         if opts.ttl == Ttl::Refuse {
             refuse_expiry(specs)?;
@@ -84,7 +86,6 @@ impl Server {
             Ok(Writer::new(self, &runtime, spec))
         };
         let seen = tokio::task::block_in_place(|| pull(state, opts.workers, DOING, meter, open))?;
-        (0..state.collections().len()).try_for_each(|at| state.finish(at))?;
 
         meter.enter(Phase::Index, shapes.iter().map(|s| s.build.len() as u64).sum());
         self.build_all(specs, &shapes, opts.workers, meter).await?;
@@ -175,6 +176,18 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// A running server takes users and roles by its own commands only, not as documents.
+fn refuse_users(specs: &[CollectionSpec]) -> Result<()> {
+    let Some(spec) = specs.iter().find(|s| s.ns.treatment() == Treatment::Auth) else { return Ok(()) };
+    Error::refused(
+        DOING,
+        format_args!("with {:?}", spec.ns.to_string()),
+        "users and roles cannot be written to a server",
+    )
+    .hint("leave them out, or restore to a dump directory, which keeps them.")
+    .err()
 }
 
 fn refuse_expiry(specs: &[CollectionSpec]) -> Result<()> {

@@ -69,19 +69,6 @@ fn nearest_existing(dir: &Path) -> PathBuf {
     dir.ancestors().find(|a| fs::metadata(a).is_ok()).unwrap_or(Path::new("/")).to_owned()
 }
 
-/// Makes the characters of foreign text visible that a terminal would act on.
-fn visible(text: &str) -> String {
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if hostile(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
-    }
-    out
-}
-
 /// A random name part: eight hexadecimal digits.
 fn random_id() -> Result<String> {
     let mut bytes = [0; 4];
@@ -107,10 +94,5 @@ mod tests {
         let error = require_space(&inside, u64::MAX / 4).unwrap_err();
         assert_eq!(error.class, crate::domain::Class::Refused);
         assert!(error.hint.contains("another disk"));
-    }
-
-    #[test]
-    fn escape_sequences_become_visible() {
-        assert_eq!(visible("a\u{1b}[2J\u{202e}b"), "a\\u{1b}[2J\\u{202e}b");
     }
 }

@@ -46,8 +46,9 @@ pub(super) trait Drain {
     fn finish(self) -> Result<()>;
 }
 
-/// Gives every chunk of every collection to a drain of its own, on `threads` threads at a time;
-/// the result is per collection. The first error ends all of it.
+/// Gives every chunk of every collection to a drain of its own, on `threads` threads at a time,
+/// and lets the state say whether a collection was complete. The result is per collection. The
+/// first error ends all of it.
 pub(super) fn pull<D: Drain>(
     state: &dyn State,
     threads: usize,
@@ -65,6 +66,7 @@ pub(super) fn pull<D: Drain>(
     });
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let totals = Mutex::new(vec![Seen::default(); specs.len()]);
+    let left: Vec<AtomicUsize> = (0..specs.len()).map(|c| AtomicUsize::new(state.chunks(c))).collect();
     let one = |(c, k): (usize, usize)| -> Result<()> {
         let ordered = specs.get(c).is_some_and(|s| s.ordered);
         let mut drain = open(c, k)?;
@@ -86,12 +88,14 @@ pub(super) fn pull<D: Drain>(
         if let Some(total) = totals.lock().unwrap_or_else(PoisonError::into_inner).get_mut(c) {
             total.merge(&seen);
         }
-        Ok(())
+        let last = left.get(c).is_some_and(|left| left.fetch_sub(1, Ordering::AcqRel) == 1);
+        if last { state.finish(c) } else { Ok(()) }
     };
     each(threads, jobs.len(), &next, &stop, |at| {
         meter.check(doing)?;
         jobs.get(at).map_or(Ok(()), |&job| one(job))
     })?;
+    (0..specs.len()).filter(|&c| state.chunks(c) == 0).try_for_each(|c| state.finish(c))?;
     Ok(totals.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 

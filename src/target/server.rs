@@ -10,7 +10,8 @@ use mongodb::options::ClientOptions;
 use super::MARK;
 use super::uri::{scrub, without_secrets};
 use crate::domain::namespace::Treatment;
-use crate::domain::{Error, Namespace, OpTime, Position, Result};
+use crate::domain::text::visible;
+use crate::domain::{Error, Namespace, OpTime, Result};
 use crate::engine::bson::Doc;
 use crate::engine::entry::optime_of;
 
@@ -178,26 +179,43 @@ impl Server {
         if !identity.has_oplog {
             return Ok(None);
         }
-        for entry in entries {
-            let ts = timestamp(entry.pos);
+        let reading = |e: String| {
+            Error::refused("looking for the source's entries in the target's oplog", &self.address, e)
+                .hint("the user must be allowed to read `local.oplog.rs`.")
+        };
+        let (Some(oldest), Some(newest)) = (
+            self.oplog_entry(doc! {}, 1).await.map_err(reading)?,
+            self.oplog_entry(doc! {}, -1).await.map_err(reading)?,
+        ) else {
+            return Ok(None);
+        };
+        // The newest first: they are the likeliest to be there.
+        for entry in entries.iter().rev().filter(|e| (oldest.pos..=newest.pos).contains(&e.pos)) {
+            let ts = bson::Timestamp { time: entry.pos.secs, increment: entry.pos.inc };
             // A range of one: that, unlike $in, is found by the position in the file.
-            let command = doc! {
-                "find": "oplog.rs", "filter": { "ts": { "$gte": ts, "$lte": ts } },
-                "projection": { "ts": 1, "t": 1 }, "limit": 1, "singleBatch": true,
-            };
-            let found = self.run("local", command).await.map_err(|e| {
-                Error::refused("looking for the source's entries in the target's oplog", &self.address, e)
-                    .hint("the user must be allowed to read `local.oplog.rs`.")
-            })?;
-            let first = found.get_document("cursor").and_then(|c| c.get_array("firstBatch")).ok();
-            let Some(Bson::Document(same_place)) = first.and_then(|b| b.first()) else { continue };
-            let bytes = bson::serialize_to_vec(same_place)
-                .map_err(|e| Error::failed("reading the target's oplog", &self.address, e))?;
-            if Doc::new(&bytes).is_ok_and(|d| optime_of(d) == *entry) {
+            let same_place = doc! { "ts": { "$gte": ts, "$lte": ts } };
+            if self.oplog_entry(same_place, 1).await.map_err(reading)? == Some(*entry) {
                 return Ok(Some(*entry));
             }
         }
         Ok(None)
+    }
+
+    /// The first or, with -1, the last entry of its oplog that fits.
+    async fn oplog_entry(
+        &self,
+        filter: Document,
+        natural: i32,
+    ) -> std::result::Result<Option<OpTime>, String> {
+        let find = doc! {
+            "find": "oplog.rs", "filter": filter, "hint": { "$natural": natural },
+            "projection": { "ts": 1, "t": 1 }, "limit": 1, "singleBatch": true,
+        };
+        let found = self.run("local", find).await?;
+        let batch = found.get_document("cursor").and_then(|c| c.get_array("firstBatch"));
+        let Some(Bson::Document(entry)) = batch.ok().and_then(|b| b.first()) else { return Ok(None) };
+        let bytes = bson::serialize_to_vec(entry).map_err(|e| e.to_string())?;
+        Doc::new(&bytes).map(|entry| Some(optime_of(entry))).map_err(|fault| fault.to_string())
     }
 
     /// Refuses a target that holds anything of anybody: user collections, views, or the mark of
@@ -217,7 +235,7 @@ impl Server {
             return Error::refused(
                 doing,
                 &self.address,
-                format_args!("it holds an unfinished restore of {} (database {MARK})", super::visible(since)),
+                format_args!("it holds an unfinished restore of {} (database {MARK})", visible(since)),
             )
             .hint(format_args!(
                 "drop what that restore made, and the database {MARK}; or use another target."
@@ -304,8 +322,4 @@ fn is_users(ns: &Namespace) -> bool {
         && !ns.is_views()
         && ns.timeseries_of_buckets().is_none()
         && ns.db != MARK
-}
-
-fn timestamp(pos: Position) -> bson::Timestamp {
-    bson::Timestamp { time: pos.secs, increment: pos.inc }
 }

@@ -4,6 +4,7 @@
 use bson::{Bson, Document, doc};
 
 use super::load::Ttl;
+use crate::domain::text::visible;
 use crate::domain::{Error, Result};
 use crate::engine::bson::{Doc, Elem};
 use crate::engine::build::Builder;
@@ -207,8 +208,9 @@ fn normal_index(index: &Document) -> Document {
     index
         .iter()
         .filter(|(key, value)| {
-            let obsolete = OBSOLETE_INDEX_FIELDS.contains(&key.as_str());
-            !obsolete && !off(value) && !(key.as_str() == "collation" && simple(value))
+            let empty = OBSOLETE_INDEX_FIELDS.contains(&key.as_str()) || off(value);
+            let default = key.as_str() == "collation" && simple(value);
+            !empty && !default
         })
         .map(|(key, value)| match value {
             Bson::Double(n) if n.is_nan() => (key.clone(), Bson::Int32(i32::MAX)),
@@ -278,7 +280,7 @@ fn as_number(value: &Bson) -> Option<f64> {
 
 fn text(value: &Bson) -> String {
     let json = value.clone().into_relaxed_extjson().to_string();
-    super::visible(&json.chars().take(300).collect::<String>())
+    visible(&json.chars().take(300).collect::<String>()).into_owned()
 }
 
 fn number(elem: &Elem<'_>) -> String {

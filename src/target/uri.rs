@@ -1,5 +1,7 @@
 //! Connection strings without their secrets.
 
+use crate::domain::text::visible;
+
 /// The string as it may be shown: scheme, hosts and database, without credentials and options.
 /// Where it cannot be told what is a secret, only the scheme is left.
 pub fn without_secrets(uri: &str) -> String {
@@ -13,7 +15,7 @@ pub fn without_secrets(uri: &str) -> String {
         return format!("{scheme}://…");
     }
     let hosts = front.rsplit_once('@').map_or(front, |(_, hosts)| hosts);
-    format!("{scheme}://{}", super::visible(hosts))
+    format!("{scheme}://{}", visible(hosts))
 }
 
 /// Removes from a message whatever it repeats of the string's credentials and options.
@@ -35,7 +37,7 @@ pub(super) fn scrub(message: &str, uri: &str) -> String {
             }
         }
     }
-    super::visible(&out)
+    visible(&out).into_owned()
 }
 
 /// Percent-encodes everything but unreserved characters: a value or a socket's path as a host.

@@ -265,7 +265,7 @@ fn to_other(
         TargetSpec::Dump(dir) => {
             let written = write_dump(dir, &state, planned.snapshot.server_version.as_deref(), meter)?;
             outcome.restored = Some(Restored::Dump { dir: dir.clone() });
-            outcome.notes.extend(written.loaded.notes.iter().cloned());
+            outcome.notes.extend(written.notes.iter().cloned());
             conclude(&written.verification, meter, outcome)
         }
         TargetSpec::Server(uri) => runtime.block_on(async {
