@@ -13,6 +13,15 @@ use super::position::Position;
 /// Operations further apart than this many seconds are different acts.
 const PAUSE_SECS: u32 = 2;
 
+/// Traffic between two operations that is this many times the usual separates acts,
+const UNUSUAL: u64 = 8;
+
+/// but never less than this many operations.
+const MIN_GAP: u64 = 8;
+
+/// How often groups that nothing can join any more are closed.
+const SWEEP_EVERY: u64 = 1 << 16;
+
 /// An act on documents smaller than this, and on less than [`SMALL_SHARE`], is ordinary.
 const SMALL_COUNT: u64 = 1000;
 
@@ -83,65 +92,117 @@ pub struct Burst {
     pub stop: Position,
 }
 
+/// Operations of one kind and shape on one namespace that came without a long pause. Inside it
+/// may be several acts: [`Open::split`] tells them apart by their density.
 #[derive(Debug)]
 struct Open {
+    kind: OpKind,
+    shape: Shape,
+    migration: bool,
+    /// Documents before the first operation.
+    before: u64,
+    /// Each operation: its number in the whole log, and its position.
+    ops: Vec<(u64, Position)>,
+}
+
+/// One act found in an [`Open`].
+#[derive(Debug)]
+struct Closed {
+    kind: OpKind,
+    shape: Shape,
+    migration: bool,
+    before: u64,
     first: Position,
     last: Position,
     count: u64,
-    before: u64,
-    shape: Shape,
-    kind: OpKind,
-    migration: bool,
 }
 
 impl Open {
-    fn new(act: &Act) -> Self {
+    fn new(act: &Act, number: u64) -> Self {
         Open {
-            first: act.pos,
-            last: act.pos,
-            count: 1,
-            before: act.documents_before,
-            shape: act.shape,
             kind: act.kind,
+            shape: act.shape,
             migration: act.migration,
+            before: act.documents_before,
+            ops: vec![(number, act.pos)],
         }
+    }
+
+    fn last(&self) -> Position {
+        self.ops.last().map_or(Position::MIN, |(_, pos)| *pos)
+    }
+
+    /// Cuts where much more of other traffic lies between two operations than usually does: the
+    /// single deletes of every day before a `deleteMany` are not part of it.
+    fn split(&self) -> impl Iterator<Item = Closed> + '_ {
+        let mut gaps: Vec<u64> = self.ops.windows(2).map(|w| w[1].0 - w[0].0).collect();
+        gaps.sort_unstable();
+        let usual = gaps.get(gaps.len() / 2).copied().unwrap_or(1);
+        let limit = (usual * UNUSUAL).max(MIN_GAP);
+        let mut done = 0;
+        let runs = self.ops.chunk_by(move |a, b| b.0 - a.0 <= limit);
+        runs.map(move |run| {
+            let before = match self.shape {
+                Shape::Delete => self.before.saturating_sub(done),
+                _ => self.before,
+            };
+            done += run.len() as u64;
+            Closed {
+                kind: self.kind,
+                shape: self.shape,
+                migration: self.migration,
+                before,
+                first: run.first().map_or(Position::MIN, |(_, pos)| *pos),
+                last: run.last().map_or(Position::MIN, |(_, pos)| *pos),
+                count: run.len() as u64,
+            }
+        })
     }
 }
 
 /// Groups operations, taken in order, into bursts.
 #[derive(Debug, Default)]
 pub struct Grouper {
+    numbered: u64,
     open: HashMap<(Namespace, Shape, Option<u64>), Open>,
-    done: Vec<(Namespace, Open)>,
+    done: Vec<(Namespace, Closed)>,
 }
 
 impl Grouper {
+    /// Counts an operation that is part of no act, so that acts are told apart by what lies
+    /// between their operations.
+    pub fn skip(&mut self) {
+        self.numbered += 1;
+    }
+
     /// Takes the next operation.
     pub fn add(&mut self, act: Act) {
-        if act.shape == Shape::Drop {
-            self.add_drop(act);
-            return;
+        self.numbered += 1;
+        match act.shape {
+            Shape::Insert => return,
+            Shape::Drop => return self.add_drop(act),
+            _ => {}
+        }
+        if self.numbered.is_multiple_of(SWEEP_EVERY) {
+            self.sweep(act.pos);
         }
         let key = (act.ns.clone(), act.shape, act.group);
         if let Some(open) = self.open.get_mut(&key) {
-            if act.pos.secs <= open.last.secs.saturating_add(PAUSE_SECS) {
-                open.last = act.pos;
-                open.count += 1;
+            if act.pos.secs <= open.last().secs.saturating_add(PAUSE_SECS) {
+                open.ops.push((self.numbered, act.pos));
                 return;
             }
             if let Some(open) = self.open.remove(&key) {
-                self.close(act.ns.clone(), open);
+                self.close(&act.ns, &open);
             }
         }
-        self.open.insert(key, Open::new(&act));
+        self.open.insert(key, Open::new(&act, self.numbered));
     }
 
     /// The bursts that look like damage, the worst first.
     pub fn suspects(mut self) -> Vec<Burst> {
-        for ((ns, ..), open) in std::mem::take(&mut self.open) {
-            self.close(ns, open);
-        }
-        let mut suspects: Vec<Burst> = self.done.iter().filter_map(|(ns, open)| suspect(ns, open)).collect();
+        self.sweep(Position::MAX);
+        let mut suspects: Vec<Burst> = self.done.iter().filter_map(|(ns, act)| suspect(ns, act)).collect();
         suspects.sort_by(|a, b| {
             let damage = |s: &Burst| s.documents as f64 * (0.1 + s.share);
             damage(b).total_cmp(&damage(a)).then(a.first.cmp(&b.first))
@@ -149,37 +210,53 @@ impl Grouper {
         suspects
     }
 
-    /// A dropDatabase is logged behind a drop of each of its collections: one act.
-    fn add_drop(&mut self, act: Act) {
-        let mut open = Open::new(&act);
-        if act.ns.coll.is_empty() {
-            while let Some(at) = self.done.len().checked_sub(1) {
-                let (ns, last) = &self.done[at];
-                let joins = last.shape == Shape::Drop
-                    && ns.db == act.ns.db
-                    && !ns.coll.is_empty()
-                    && act.pos.secs <= last.last.secs.saturating_add(PAUSE_SECS);
-                if !joins {
-                    break;
-                }
-                open.first = last.first;
-                open.before += last.before;
-                open.count += 1;
-                self.done.pop();
+    /// Closes what nothing can join any more: most operations of an oplog are acts of their own.
+    fn sweep(&mut self, now: Position) {
+        let stale = |open: &Open| open.last().secs.saturating_add(PAUSE_SECS) < now.secs;
+        let keys: Vec<_> =
+            self.open.iter().filter(|(_, open)| stale(open)).map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            if let Some(open) = self.open.remove(&key) {
+                self.close(&key.0, &open);
             }
         }
-        self.done.push((act.ns, open));
     }
 
-    fn close(&mut self, ns: Namespace, open: Open) {
-        // Single ordinary operations are most of an oplog; they can never be suspects.
-        if open.count >= FEW || matches!(open.shape, Shape::Drop | Shape::Overwrite) {
-            self.done.push((ns, open));
+    /// A dropDatabase is logged behind a drop of each of its collections: one act.
+    fn add_drop(&mut self, act: Act) {
+        let mut drop = Closed {
+            kind: act.kind,
+            shape: act.shape,
+            migration: act.migration,
+            before: act.documents_before,
+            first: act.pos,
+            last: act.pos,
+            count: 1,
+        };
+        while act.ns.coll.is_empty() {
+            let joins = |(ns, last): &(Namespace, Closed)| {
+                last.shape == Shape::Drop
+                    && ns.db == act.ns.db
+                    && !ns.coll.is_empty()
+                    && act.pos.secs <= last.last.secs.saturating_add(PAUSE_SECS)
+            };
+            let Some((_, earlier)) = self.done.pop_if(|last| joins(last)) else { break };
+            drop.first = earlier.first;
+            drop.before += earlier.before;
+            drop.count += 1;
+        }
+        self.done.push((act.ns, drop));
+    }
+
+    fn close(&mut self, ns: &Namespace, open: &Open) {
+        let whole = matches!(open.shape, Shape::Overwrite);
+        for act in open.split().filter(|act| whole || act.count >= FEW) {
+            self.done.push((ns.clone(), act));
         }
     }
 }
 
-fn suspect(ns: &Namespace, open: &Open) -> Option<Burst> {
+fn suspect(ns: &Namespace, open: &Closed) -> Option<Burst> {
     if open.migration {
         return None;
     }
@@ -238,6 +315,21 @@ mod tests {
         assert_eq!((suspects[0].first, suspects[0].last), (Position::new(50, 2), Position::new(50, 120)));
         assert_eq!(suspects[0].documents, 60);
         assert_eq!(suspects[0].stop, suspects[0].first);
+    }
+
+    #[test]
+    fn everyday_deletes_before_a_mass_delete_are_not_part_of_it() {
+        let mut grouper = Grouper::default();
+        for i in 0..10 {
+            grouper.add(act((50, 20 * i), "orders", Shape::Delete));
+            (1..20).for_each(|_| grouper.skip());
+        }
+        for i in 0..200 {
+            grouper.add(act((50, 1000 + i), "orders", Shape::Delete));
+        }
+        let suspects = grouper.suspects();
+        assert_eq!(suspects.len(), 1, "{suspects:?}");
+        assert_eq!((suspects[0].first, suspects[0].last), (Position::new(50, 1000), Position::new(50, 1199)));
     }
 
     #[test]

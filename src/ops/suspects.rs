@@ -18,6 +18,10 @@ pub fn suspects(workspace: &Workspace, meter: &Meter) -> Result<Vec<Burst>> {
     let mut grouper = Grouper::default();
     let mut sizes = Sizes::default();
     let mut bases = workspace.snapshots.iter().filter(|s| s.edge().is_some()).peekable();
+    // Before the first edge its counts are the best guess: better than none.
+    if let Some(first) = bases.peek() {
+        sizes.reset(first.counts.iter().map(|(ns, documents, _)| (ns.clone(), *documents)));
+    }
     for entry in workspace.oplog.entries(Position::MIN, Position::MAX) {
         let entry = entry?;
         // Past a snapshot's edge its counts are the best there are.
@@ -25,8 +29,9 @@ pub fn suspects(workspace: &Workspace, meter: &Meter) -> Result<Vec<Burst>> {
             sizes.reset(base.counts.iter().map(|(ns, documents, _)| (ns.clone(), *documents)));
         }
         for row in rows(&entry) {
-            if let Some(act) = act(&row, &mut sizes) {
-                grouper.add(act);
+            match act(&row, &mut sizes) {
+                Some(act) => grouper.add(act),
+                None => grouper.skip(),
             }
         }
         meter.add(1, 0);
@@ -73,7 +78,7 @@ fn act(row: &Row<'_>, sizes: &mut Sizes) -> Option<Act> {
         }
         OpKind::Replace => (ns, Shape::Replace),
         OpKind::Update => {
-            let hash = xxh3_64(entry.o.bytes());
+            let hash = change_hash(entry.o);
             let unsets = removes_fields(entry.o);
             (ns, if unsets { Shape::Unset(hash) } else { Shape::Set(hash) })
         }
@@ -84,12 +89,14 @@ fn act(row: &Row<'_>, sizes: &mut Sizes) -> Option<Act> {
             }
             b"renameCollection" => {
                 let to = Namespace::parse(text("to")?);
+                // $out, a conversion, a rename across databases: the server's own last step.
+                let temporary = ns.coll.starts_with("tmp") && ns.coll.contains('.');
                 let moved = sizes.of(&ns);
                 let over = sizes.of(&to);
                 sizes.change(&ns, i64::MIN);
                 sizes.change(&to, i64::MIN);
                 sizes.change(&to, i64::try_from(moved).unwrap_or(i64::MAX));
-                entry.o.get("dropTarget").filter(|e| e.as_bool() != Some(false))?;
+                entry.o.get("dropTarget").filter(|e| !temporary && e.as_bool() != Some(false))?;
                 return Some(Act { documents_before: over, ..base_act(row, to, Shape::Overwrite) });
             }
             _ => return None,
@@ -101,7 +108,8 @@ fn act(row: &Row<'_>, sizes: &mut Sizes) -> Option<Act> {
 
 fn base_act(row: &Row<'_>, ns: Namespace, shape: Shape) -> Act {
     let entry = &row.entry;
-    let group = row.txn.as_ref().map(|txn| xxh3_64(txn.as_bytes()));
+    // A deleteMany or updateMany has no session in the oplog; a loop of single writes has one.
+    let group = entry.lsid.map(xxh3_64);
     Act {
         pos: entry.at.pos,
         kind: row.kind,
@@ -111,6 +119,26 @@ fn base_act(row: &Row<'_>, ns: Namespace, shape: Shape) -> Act {
         migration: entry.from_migrate,
         documents_before: 0,
     }
+}
+
+/// Equal for updates that set the same fields to the same values, however the server wrote them
+/// down: a field that one document had and another had not is the same change.
+fn change_hash(o: Doc<'_>) -> u64 {
+    let parts = |doc: Doc<'_>| {
+        doc.iter().map_while(Result::ok).fold(0u64, |sum, e| sum.wrapping_add(xxh3_64(e.whole)))
+    };
+    let Some(diff) = o.get("diff").and_then(|e| e.as_doc()) else {
+        return ["$set", "$unset"]
+            .iter()
+            .filter_map(|name| o.get(name)?.as_doc())
+            .fold(0, |sum, d| sum.wrapping_add(parts(d)));
+    };
+    diff.iter().map_while(Result::ok).fold(0, |sum: u64, section| {
+        sum.wrapping_add(match (section.name, section.as_doc()) {
+            (b"u" | b"i" | b"d", Some(fields)) => parts(fields),
+            _ => xxh3_64(section.whole),
+        })
+    })
 }
 
 /// Whether an update takes fields away, at any depth of a diff.

@@ -48,13 +48,10 @@ impl std::str::FromStr for TargetSpec {
         if text.starts_with("mongodb://") || text.starts_with("mongodb+srv://") {
             return Ok(TargetSpec::Server(text.to_owned()));
         }
-        Error::usage(
-            "reading the target",
-            format!("{:?}", without_secrets(text)),
-            "it is none of the known kinds",
-        )
-        .hint("use isolated, dump:DIR, or mongodb://HOST:PORT.")
-        .err()
+        let shown = if text.contains("://") { without_secrets(text) } else { text.to_owned() };
+        Error::usage("reading the target", format!("{shown:?}"), "it is none of the known kinds")
+            .hint("use isolated, dump:DIR, or mongodb://HOST:PORT.")
+            .err()
     }
 }
 

@@ -1,0 +1,191 @@
+//! The first recovery, by command, with the real binary on real backups: find the bulk delete,
+//! stop one operation before it, restore, and hold the result against the recorded truth.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::path::Path;
+
+use common::cli::Machine;
+use common::fixtures::fixture;
+use common::server::Server;
+use common::truth::{Truth, compare_dump, compare_server};
+use serde_json::Value;
+
+struct Incident {
+    dump: String,
+    slices: String,
+    truth: Truth,
+}
+
+impl Incident {
+    fn of(name: &str) -> Incident {
+        let root = fixture(name);
+        let text = |part: &str| root.join(part).display().to_string();
+        Incident { dump: text("dump-dir"), slices: text("oplog"), truth: Truth::read(&root) }
+    }
+
+    fn first(&self) -> String {
+        self.truth.incidents["bulk delete"].first.to_string()
+    }
+
+    fn args<'a>(&'a self, command: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+        [&[command, &self.dump, &self.slices], more].concat()
+    }
+}
+
+fn recover_isolated(name: &str) {
+    let incident = Incident::of(name);
+    let machine = Machine::new();
+    let first = incident.first();
+    let want = incident.truth.checkpoint("crud 2");
+
+    let args = incident.args("restore", &["--before", &first, "--yes", "--json"]);
+    let done = machine.json(&args);
+    let [outcome] = done.as_slice() else { panic!("one object, not {done:?}") };
+    let restored = &outcome["restored"];
+    assert_eq!(restored["kind"], "isolated");
+    let uri = machine.uri_of(restored);
+    assert_eq!(compare_server(&uri, want), Vec::<String>::new(), "{name}");
+
+    // No mark is left, and nobody gets in without the password.
+    let client = common::server::connect(&uri);
+    let names = common::server::block_on(client.list_database_names().into_future()).unwrap();
+    assert!(!names.contains(&"pitstop_incomplete".to_owned()), "{names:?}");
+    let open = common::server::connect(restored["uri"].as_str().unwrap().replace("pitstop@", "").as_str());
+    assert!(common::server::block_on(open.list_database_names().into_future()).is_err());
+
+    let listed = machine.json(&["targets", "--json"]);
+    assert_eq!(listed.len(), 1);
+    assert_eq!((&listed[0]["id"], &listed[0]["state"]), (&restored["id"], &Value::from("running")));
+    let id = restored["id"].as_str().unwrap();
+    assert_eq!(machine.run(&["targets", "stop", id, "--delete"]).code, 0);
+    assert!(machine.json(&["targets", "--json"]).is_empty());
+    let pid = restored["pid"].as_u64().unwrap();
+    // A process that has ended and waits to be collected has no command line any more.
+    let running = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    assert!(running.is_empty(), "mongod {pid} still runs");
+    assert!(!Path::new(restored["password_file"].as_str().unwrap()).exists());
+}
+
+#[test]
+fn v60_into_an_isolated_server() {
+    recover_isolated("v60");
+}
+
+#[test]
+fn v50_into_an_isolated_server() {
+    recover_isolated("v50");
+}
+
+#[test]
+fn into_a_running_server_and_into_a_dump_directory() {
+    let incident = Incident::of("v60");
+    let machine = Machine::new();
+    let first = incident.first();
+    let want = incident.truth.checkpoint("crud 2");
+
+    let server = Server::standalone();
+    let args = incident.args("restore", &["--before", &first, "--yes", "--target", server.uri()]);
+    let ran = machine.run(&args);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(compare_server(server.uri(), want), Vec::<String>::new());
+
+    // Never over data that is there.
+    let again = machine.run(&args);
+    assert_eq!(again.code, 5, "{}", again.err);
+    assert_eq!(compare_server(server.uri(), want), Vec::<String>::new());
+
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("state");
+    let target = format!("dump:{}", dir.display());
+    let args = incident.args("restore", &["--before", &first, "--yes", "--target", &target]);
+    let ran = machine.run(&args);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(compare_dump(&dir, want), Vec::<String>::new());
+    let ran = machine.run(&args);
+    assert_eq!(ran.code, 5, "over an existing directory: {}", ran.err);
+    assert_eq!(compare_dump(&dir, want), Vec::<String>::new());
+    let left: Vec<_> = std::fs::read_dir(place.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["state"], "nothing else is left");
+}
+
+#[test]
+fn snapshots_ops_and_plan_say_what_the_recording_says() {
+    let incident = Incident::of("v60");
+    let machine = Machine::new();
+    let bulk = &incident.truth.incidents["bulk delete"];
+
+    let lines = machine.json(&incident.args("snapshots", &["--json"]));
+    let snapshot = lines.iter().find(|l| l["kind"] == "snapshot").unwrap();
+    assert_eq!(snapshot["server_version"], incident.truth.server.as_str());
+    let last = incident.truth.slices.last().unwrap().through;
+    assert_eq!(snapshot["valid_stops"]["last"]["pos"], last.next().to_string());
+    assert!(lines.iter().all(|l| l["kind"] != "gap"));
+
+    let query = format!("op:delete ns:shop.orders after:{} before:{}", bulk.before, bulk.last.next());
+    let ops = machine.json(&incident.args("ops", &["--json", "-q", &query]));
+    assert_eq!(ops.len() as u64, bulk.entries);
+    assert_eq!(ops[0]["pos"], bulk.first.to_string());
+    assert_eq!(ops.last().unwrap()["pos"], bulk.last.to_string());
+    assert!(ops.iter().all(|op| op["kind"] == "delete" && op["ns"] == "shop.orders" && !op["_id"].is_null()));
+    assert_eq!(machine.json(&incident.args("ops", &["--json", "-q", &query, "--limit", "7"])).len(), 7);
+
+    let first = incident.first();
+    let plan = &machine.json(&incident.args("plan", &["--json", "--before", &first]))[0];
+    assert_eq!(plan["stop"]["pos"], first);
+    assert_eq!(plan["stop"]["last_applied"]["pos"], bulk.before.to_string());
+    assert_eq!(plan["stop"]["first_left_out"]["pos"], first);
+    assert_eq!(plan["other_tools"]["mongorestore"], format!("--oplogLimit {first}"));
+    let inclusive = format!("--time {},{}", bulk.before.secs, bulk.before.inc);
+    assert_eq!(plan["other_tools"]["pbm"], inclusive);
+}
+
+/// The numbers of the preview, against the recorded states on both sides.
+#[test]
+fn diff_counts_what_the_truth_counts() {
+    let incident = Incident::of("v60");
+    let machine = Machine::new();
+    let bulk = &incident.truth.incidents["bulk delete"];
+    let count =
+        |label: &str| incident.truth.checkpoint(label).dbs["shop"]["orders"].content.as_ref().unwrap().count;
+    let (first, after) = (bulk.first.to_string(), bulk.last.next().to_string());
+    let args = incident.args("diff", &["--json", "--before", &first, "--against", &after]);
+    let lines = machine.json(&args);
+    let found: Vec<_> = lines.iter().filter(|l| l["kind"] == "namespace").collect();
+    // Between those two only the bulk delete happened: nothing else may differ.
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["ns"], "shop.orders");
+    assert_eq!(found[0]["comes_back"], count("crud 2") - count("after bulk delete"));
+    assert_eq!((&found[0]["changes_back"], &found[0]["goes_away"]), (&Value::from(0), &Value::from(0)));
+
+    // The bad deploy: every price goes back from 0.
+    let deploy = &incident.truth.incidents["bad deploy"];
+    let (first, after) = (deploy.first.to_string(), deploy.last.next().to_string());
+    let ns = ["--before", &first, "--against", &after, "--json", "--ns", "shop.products", "--limit", "1000"];
+    let lines = machine.json(&incident.args("diff", &ns));
+    let documents: Vec<_> = lines.iter().filter(|l| l["kind"] == "document").collect();
+    assert_eq!(documents.len() as u64, deploy.entries);
+    for document in documents {
+        assert_eq!(document["fate"], "changes-back");
+        let price = document["fields"].as_array().unwrap().iter().find(|f| f["path"] == "price").unwrap();
+        assert!(price["against"].to_string().contains("\"0\""), "{price}");
+        assert_ne!(price["at_stop"], price["against"]);
+    }
+}
+
+#[test]
+fn all_incidents_are_among_the_first_eight_suspects() {
+    for name in common::fixtures::ALL {
+        let incident = Incident::of(name);
+        let machine = Machine::new();
+        let suspects = machine.json(&incident.args("suspects", &["--json"]));
+        for (label, want) in &incident.truth.incidents {
+            let found = suspects.iter().take(8).find(|s| s["first"] == want.first.to_string());
+            let found = found
+                .unwrap_or_else(|| panic!("{name}: {label} is not among the first eight: {suspects:#?}"));
+            assert_eq!(found["last"], want.last.to_string(), "{name}: {label}");
+            assert_eq!(found["stop"], want.first.to_string(), "{name}: {label}");
+        }
+    }
+}
