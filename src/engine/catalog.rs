@@ -358,7 +358,7 @@ fn modify_timeseries(out: &mut Builder, old: Elem<'_>, new: Doc<'_>) {
     }
     for elem in new.iter().map_while(Result::ok) {
         let known = old.as_doc().is_some_and(|d| d.get(&elem.name_lossy()).is_some());
-        if !known && !(elem.name == b"bucketMaxSpanSeconds" && had_span) {
+        if !(known || elem.name == b"bucketMaxSpanSeconds" && had_span) {
             out.copy(&elem);
         }
     }

@@ -198,7 +198,7 @@ mod tests {
         elem(&doc! { "index": { "b": 1, "c": -1 } }, |e| all.remove(&e));
         assert_eq!(list(&all).len(), 2);
         elem(&doc! { "index": "a_1" }, |e| all.remove(&e));
-        assert_eq!(list(&all), [id.clone()]);
+        assert_eq!(list(&all), std::slice::from_ref(&id));
         all.add(Doc::new(&raw(&a)).unwrap());
         elem(&doc! { "index": "*" }, |e| all.remove(&e));
         assert_eq!(list(&all), [id]);

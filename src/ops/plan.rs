@@ -55,7 +55,7 @@ pub fn base<'w>(workspace: &'w Workspace, named: Option<&str>, bound: Position) 
 
 /// Plans a restore. The fold has run when this returns: what cannot be replayed has been refused.
 pub fn plan<'w>(workspace: &'w Workspace, request: &PlanRequest, meter: &Meter) -> Result<Planned<'w>> {
-    if workspace.oplog.len() == 0 {
+    if workspace.oplog.is_empty() {
         return Error::inexact("choosing the stop", "", "there is no oplog among the sources")
             .hint("name a dump made with --oplog, and the oplog slices taken since.")
             .err();

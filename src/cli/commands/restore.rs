@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::plan::{lines, request};
 use crate::cli::args::RestoreArgs;
+use crate::cli::config;
 use crate::cli::open;
 use crate::cli::output::{Out, with_kind};
 use crate::domain::progress::{Meter, Phase, Reading};
@@ -84,7 +85,7 @@ fn job(
         with_users: plan.with_users,
         accept_unproven: plan.source.accept_unproven.clone(),
         target: target.shown(),
-        mongod: plan.mongod.as_deref().map(absolute).transpose()?,
+        mongod: config::mongod(plan.mongod.as_deref())?.as_deref().map(absolute).transpose()?,
         port: plan.port,
         defer_ttl: plan.ttl.is_some(),
     })
