@@ -37,6 +37,12 @@ pub enum Command {
     Diff(DiffArgs),
     /// Restore the state at a stop into an isolated MongoDB, a server, or a dump directory
     Restore(RestoreArgs),
+    /// Write the built-in incident to a folder, to try the commands on
+    Demo {
+        /// The folder; made if it is not there
+        #[arg(long, value_name = "DIR")]
+        unpack: PathBuf,
+    },
     /// List or stop the servers that restores left running
     Targets(TargetsArgs),
     /// Carry out a prepared restore (started by `restore`)

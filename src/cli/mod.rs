@@ -25,6 +25,7 @@ pub fn run() -> ExitCode {
         Command::Diff(args) => commands::diff::run(&args),
         Command::Restore(args) => commands::restore::run(&args),
         Command::Targets(args) => commands::targets::run(&args),
+        Command::Demo { unpack } => commands::demo::run(&unpack),
         Command::RestoreWorker { dir } => return ExitCode::from(crate::ops::restore::run_worker(&dir)),
     };
     match done {

@@ -2,6 +2,7 @@
 //! diff, restore. No screen and no argument parsing: the TUI and the commands are two fronts of
 //! what is here.
 
+pub mod demo;
 pub mod diff;
 pub mod plan;
 pub mod restore;

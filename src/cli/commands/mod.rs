@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod demo;
 pub mod diff;
 pub mod ops;
 pub mod plan;
