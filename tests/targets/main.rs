@@ -1,7 +1,7 @@
 //! Targets against a real server. A zoo is made by plain driver calls on a server of its own; a
 //! state read off that server goes to a target, and both servers' own dbHash, options and
 //! indexes are compared.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../common/mod.rs"]
 mod common;
