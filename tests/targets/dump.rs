@@ -14,7 +14,7 @@ use pitstop::target::{MARK, write_dump};
 
 #[test]
 fn a_zoo_arrives_exactly_in_a_dump_directory() {
-    let home = Home::new();
+    let home = Home::make();
     let (state, truth) = zoo();
     let dir = home.path("dump");
     let written = write_dump(&dir, state, Some("6.0.5"), &Meter::default()).unwrap();
@@ -47,7 +47,7 @@ fn a_zoo_arrives_exactly_in_a_dump_directory() {
 
 #[test]
 fn a_dump_is_never_written_over_anything() {
-    let home = Home::new();
+    let home = Home::make();
     let state = Memory::one("shop.a", &[doc! { "_id": 1 }]);
     let write = |dir: &Path, state: &Memory| write_dump(dir, state, None, &Meter::default());
     fs::create_dir(home.path("full")).unwrap();

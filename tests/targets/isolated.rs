@@ -13,7 +13,7 @@ use pitstop::target::{Isolated, IsolatedOptions, Registry, find_mongod};
 
 #[test]
 fn the_isolated_server_is_isolated() {
-    let home = Home::new();
+    let home = Home::make();
     let running = start(&home);
     let isolated = &running.0;
     let password = fs::read_to_string(&isolated.password_file).unwrap();
@@ -77,7 +77,7 @@ fn listening(pid: u32) -> Vec<String> {
 
 #[test]
 fn an_isolated_server_starts_where_sockets_cannot_go() {
-    let home = Home::new();
+    let home = Home::make();
     // Too long for a socket's path, and with a comma, which separates addresses.
     let dir = home.path(&format!("{},x", "long".repeat(40)));
     let begun = Instant::now();
@@ -92,7 +92,7 @@ fn an_isolated_server_starts_where_sockets_cannot_go() {
 
 #[test]
 fn what_keeps_a_server_from_starting_is_said() {
-    let home = Home::new();
+    let home = Home::make();
     let start = |o: IsolatedOptions| block_on(Isolated::start(o, &Meter::default())).unwrap_err();
     // A taken port.
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -122,7 +122,7 @@ fn what_keeps_a_server_from_starting_is_said() {
 
 #[test]
 fn the_registry_stops_and_removes_its_own_and_nothing_else() {
-    let home = Home::new();
+    let home = Home::make();
     let running = start(&home);
     let registry = Registry::open(&home.path("registry")).unwrap();
     let record = registry.add(&running.0, Some("case")).unwrap();
@@ -134,7 +134,7 @@ fn the_registry_stops_and_removes_its_own_and_nothing_else() {
     let grace = Duration::from_secs(30);
     // It runs: it is listed, and cannot be removed.
     let listing = registry.list().unwrap();
-    assert_eq!(listing.records, [record.clone()]);
+    assert_eq!(listing.records, std::slice::from_ref(&record));
     assert_eq!(listing.records[0].state, RunState::Running);
     assert_eq!(registry.delete(&record.id).unwrap_err().class, Class::Refused);
     // As after a reboot, when the id means another process: a stranger is neither listed as

@@ -14,7 +14,7 @@ use pitstop::target::{MARK, Ttl, write_dump};
 
 #[test]
 fn a_zoo_arrives_exactly_on_an_isolated_server() {
-    let home = Home::new();
+    let home = Home::make();
     let running = start(&home);
     let (state, truth) = zoo();
     let server = block_on(running.0.connect()).unwrap();
@@ -44,6 +44,9 @@ fn a_zoo_arrives_exactly_on_an_isolated_server() {
     assert_eq!(found.len(), 20);
 }
 
+/// The collection that is found to differ, and commands with their databases.
+type Tampering = (&'static str, Vec<(&'static str, Document)>);
+
 #[test]
 fn verification_notices_every_change_behind_our_back() {
     let peer =
@@ -61,7 +64,7 @@ fn verification_notices_every_change_behind_our_back() {
         zoo(doc! { "update": coll, "updates": [{ "q": q, "u": { "$set": u } }] })
     };
     // Each round changes several collections, one change to each.
-    let rounds: Vec<Vec<(&str, Vec<(&str, Document)>)>> = vec![
+    let rounds: Vec<Vec<Tampering>> = vec![
         vec![
             ("empty", zoo(doc! { "drop": "empty" })),
             ("extra", zoo(doc! { "create": "extra" })),
@@ -156,7 +159,7 @@ fn a_refused_document_is_named_and_the_mark_stays() {
 
 #[test]
 fn a_dying_server_and_a_cancelled_load_end_in_errors() {
-    let home = Home::new();
+    let home = Home::make();
     let running = start(&home);
     let server = block_on(running.0.connect()).unwrap();
     let documents: Vec<Document> = (0..20_000).map(|n| doc! { "_id": n, "s": "x".repeat(1000) }).collect();
@@ -200,7 +203,7 @@ fn states_of_old_servers_arrive_exactly() {
         Peer::start(crate::common::server::Kind::Standalone, &["--setParameter", "ttlMonitorEnabled=false"]);
     let server = connect(&peer);
     for name in ["v42", "v44", "v50", "v60"] {
-        let home = Home::new();
+        let home = Home::make();
         let fixture = crate::common::fixtures::fixture(name);
         let truth = crate::common::truth::Truth::read(&fixture);
         let options = OpenOptions {

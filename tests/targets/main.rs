@@ -25,7 +25,7 @@ use pitstop::target::{
 pub struct Home(pub tempfile::TempDir);
 
 impl Home {
-    pub fn new() -> Home {
+    pub fn make() -> Home {
         Home(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
     }
 
