@@ -129,3 +129,32 @@ fn the_range_of_valid_stops_begins_just_past_the_edge() {
     assert_eq!(valid.last, truth.slices.last().unwrap().through.next());
     assert!(workspace.gaps().is_empty());
 }
+
+/// The states of the built-in incident, computed by its generator's simulation of the shop.
+#[test]
+fn the_demo_incident() {
+    let place = tempfile::tempdir().unwrap();
+    let sources = pitstop::ops::demo::unpack(&place.path().join("demo")).unwrap();
+    let options = OpenOptions { sources, case: Some(place.path().join("case")), accept_unproven: vec![] };
+    let workspace = Workspace::open(&options, &Meter::default()).unwrap();
+    assert_eq!(workspace.gaps().len(), 1);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo.json");
+    let truth: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let states = truth["states"].as_array().unwrap();
+    assert!(states.len() >= 4);
+    for want in states {
+        let through: Position = want["through"].as_str().unwrap().parse().unwrap();
+        let base =
+            choose_base(&workspace.infos, None, through.next(), workspace.segments(), workspace.gaps())
+                .unwrap();
+        let snapshot = workspace.snapshot(&base.id).unwrap();
+        let walked = walk(&workspace, snapshot, through.next(), &WalkOptions::default(), &Meter::default());
+        let state = walked.unwrap().state;
+        for (name, collection) in want["shop"].as_object().unwrap() {
+            let at = state.position(&Namespace::new("shop", name)).unwrap();
+            let got = content(&documents(&state, at));
+            assert_eq!(got.count, collection["count"].as_u64().unwrap(), "{}: {name}", want["label"]);
+            assert_eq!(got.md5, collection["md5"].as_str().unwrap(), "{}: {name}", want["label"]);
+        }
+    }
+}

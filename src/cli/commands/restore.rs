@@ -173,7 +173,7 @@ fn report(outcome: &Outcome, json: bool) -> Result<()> {
             let file = visible(&password_file.to_string_lossy()).into_owned();
             out.line(format_args!("running:  {uri}"))?;
             out.line(format_args!("user:     {user}, password in {file}"))?;
-            out.line(format_args!("connect:  mongosh '{uri}' --password \"$(cat '{file}')\""))?;
+            out.line(format_args!("connect:  mongosh '{uri}' (it asks for the password)"))?;
             out.line(format_args!("stop it:  pitstop targets stop {id} --delete"))?;
         }
         Some(Restored::Dump { dir }) => {
