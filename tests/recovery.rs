@@ -189,3 +189,43 @@ fn all_incidents_are_among_the_first_eight_suspects() {
         }
     }
 }
+
+/// A lost terminal, a closed laptop: the restore goes on without the command that started it.
+#[test]
+fn a_restore_outlives_the_command_that_watches_it() {
+    let incident = Incident::of("v60");
+    let machine = Machine::new();
+    let place = tempfile::tempdir().unwrap();
+    let case = place.path().join("case");
+    let dir = place.path().join("state");
+    let first = incident.first();
+    let target = format!("dump:{}", dir.display());
+    let args = incident.args(
+        "restore",
+        &["--before", &first, "--yes", "--target", &target, "--case", case.to_str().unwrap()],
+    );
+    let mut front = machine.command(&args).spawn().unwrap();
+    let restores = case.join("restores");
+    let job = || {
+        let entry = std::fs::read_dir(&restores).ok()?.next()?.ok()?.path();
+        entry.join("worker.log").exists().then_some(entry)
+    };
+    let folder = wait_for(job);
+    front.kill().unwrap();
+    front.wait().unwrap();
+    let result = wait_for(|| std::fs::read(folder.join("result.json")).ok());
+    let outcome: Value = serde_json::from_slice(&result).unwrap();
+    assert_eq!(outcome["exit"], 0, "{outcome}");
+    assert_eq!(compare_dump(&dir, incident.truth.checkpoint("crud 2")), Vec::<String>::new());
+}
+
+fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = std::time::Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed().as_secs() < 60, "nothing came of it within a minute");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
