@@ -219,7 +219,7 @@ fn socket_dir(dir: &Path) -> Result<(PathBuf, Option<tempfile::TempDir>)> {
 
 /// The second start: on the loopback, with access control.
 async fn listen(launcher: &Launcher, wanted: Option<u16>) -> Result<(Launched, u16)> {
-    // A free port can be taken between looking and using it: look again.
+    // A free port can be taken, for a moment even, between looking and using it: look again.
     let mut attempts = if wanted.is_some() { 1 } else { 5 };
     loop {
         let port = wanted.map_or_else(free_port, Ok)?;
@@ -227,7 +227,7 @@ async fn listen(launcher: &Launcher, wanted: Option<u16>) -> Result<(Launched, u
             Ok(launched) => return Ok((launched, port)),
             Err(error) => {
                 attempts -= 1;
-                if attempts == 0 || TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                if attempts == 0 || !error.cause.contains("Address already in use") {
                     return Err(error);
                 }
             }
