@@ -4,19 +4,22 @@
 //! domain   the words of the trade, pure: positions, stops, plans, queries, differences
 //! engine   the fold: raw BSON, updates, catalog by UUID, transactions, net effects, states
 //! source   where backups and oplogs come from: dump directories, archives, slices
+//! index    the operations as columns on disk: search and histogram
 //! target   where states go: an isolated mongod, another server, a dump directory
 //! case     the folder of one incident
 //! ops      what pitstop does, as functions: open, search, suspects, plan, diff, restore
 //! cli      the command line over ops
 //! ```
 //!
-//! domain uses nobody; engine uses domain; source, target and case use both; ops uses all of
+//! domain uses nobody; engine uses domain; source, index, target and case use both (index
+//! also source); ops uses all of
 //! these; cli uses everything. A test holds every import against that.
 
 pub mod case;
 pub mod cli;
 pub mod domain;
 pub mod engine;
+pub mod index;
 pub mod ops;
 pub mod source;
 pub mod target;

@@ -50,6 +50,11 @@ impl Case {
         self.root.join("unpacked")
     }
 
+    /// Where the op index is kept.
+    pub fn index_dir(&self) -> PathBuf {
+        self.root.join("index")
+    }
+
     /// The folder of one restore; made when missing.
     pub fn restore_dir(&self, id: &str) -> Result<PathBuf> {
         let dir = self.root.join("restores").join(id);

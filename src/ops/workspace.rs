@@ -1,6 +1,7 @@
 //! Opening: sources become snapshots and one joined oplog, inside a case.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use crate::case::Case;
 use crate::domain::coverage::{Gap, Segment};
@@ -9,6 +10,7 @@ use crate::domain::snapshot::{CollectionInfo, SnapshotInfo};
 use crate::domain::stop::ValidStops;
 use crate::domain::{Error, Namespace, Position, Result, progress::Meter, progress::Phase};
 use crate::engine::input::CollectionKind;
+use crate::index::OpIndex;
 use crate::source::oplog::Oplog;
 use crate::source::{self, Format, Snapshot};
 
@@ -35,6 +37,7 @@ pub struct Workspace {
     pub oplog: Oplog,
     /// Things passed over, one sentence each.
     pub notes: Vec<String>,
+    index: Mutex<Option<Arc<OpIndex>>>,
 }
 
 impl Workspace {
@@ -57,7 +60,27 @@ impl Workspace {
             let joints = serde_json::to_value(oplog.unproven()).unwrap_or_default();
             case.journal().record("accepted-unproven", serde_json::json!({ "joints": joints }))?;
         }
-        Ok(Workspace { case, snapshots: opened.snapshots, infos, oplog, notes: opened.notes })
+        let index = Mutex::new(None);
+        Ok(Workspace { case, snapshots: opened.snapshots, infos, oplog, notes: opened.notes, index })
+    }
+
+    /// The op index, finished: built when it is asked for first, and kept in the case.
+    pub fn index(&self, meter: &Meter) -> Result<Arc<OpIndex>> {
+        let index = self.index_so_far(meter)?;
+        index.complete(meter)?;
+        Ok(index)
+    }
+
+    /// The op index as far as it is known, be it empty; [`OpIndex::complete`] adds the rest, from
+    /// whatever thread.
+    pub fn index_so_far(&self, meter: &Meter) -> Result<Arc<OpIndex>> {
+        let mut slot = self.index.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(index) = &*slot {
+            return Ok(Arc::clone(index));
+        }
+        let index = Arc::new(OpIndex::open(&self.case.index_dir(), &self.oplog, meter)?);
+        *slot = Some(Arc::clone(&index));
+        Ok(index)
     }
 
     /// The stretches of oplog without gap.

@@ -140,6 +140,30 @@ impl Oplog {
         self.pieces.iter().map(|p| &p.region)
     }
 
+    /// One of the [`Oplog::pieces`], by its number.
+    pub fn piece(&self, piece: usize) -> Option<&Region> {
+        self.pieces.get(piece).map(|p| &p.region)
+    }
+
+    /// Bytes of one of the [`Oplog::pieces`] at which an entry begins, more or less evenly spread
+    /// and growing: where work on it can be split.
+    pub fn boundaries(&self, piece: usize) -> impl Iterator<Item = usize> + '_ {
+        let piece = self.pieces.get(piece);
+        piece.into_iter().flat_map(|p| {
+            p.slice.mark_offsets().filter_map(|at| at.checked_sub(p.start)).filter(|at| *at > 0)
+        })
+    }
+
+    /// The entry that begins at this byte of a piece, and where the next one does.
+    pub fn entry_at(&self, piece: usize, at: usize) -> Result<(Entry<'_>, usize)> {
+        match self.pieces.get(piece) {
+            Some(piece) => piece.entry(at),
+            None => Error::failed("reading the oplog", format!("piece {piece}"), "there is no such piece")
+                .hint("open the sources again.")
+                .err(),
+        }
+    }
+
     /// Whether all entries with `from <= ts < to` are known, and if not, why.
     pub fn covers(&self, from: Position, to: Position) -> std::result::Result<(), Uncovered> {
         coverage::covers(&self.segments, from, to)

@@ -97,6 +97,11 @@ impl Slice {
         Ok(ends.map(|(first, last)| Slice { name, region, first, last, entries: count, marks }))
     }
 
+    /// The bytes at which the entries of the sparse index begin.
+    pub(super) fn mark_offsets(&self) -> impl Iterator<Item = usize> + '_ {
+        self.marks.iter().map(|mark| mark.offset)
+    }
+
     /// Where entries at or after `pos` begin.
     pub(super) fn seek(&self, pos: Position) -> Result<Spot> {
         self.walk_to(self.marks.partition_point(|m| m.pos < pos), |at, _| at.pos >= pos)

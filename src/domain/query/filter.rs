@@ -101,11 +101,16 @@ impl Filter {
 
     /// Whether the cheap part holds.
     pub fn matches_columns(&self, row: &RowView<'_>) -> bool {
+        self.matches_ns(row.ns) && self.matches_other_columns(row)
+    }
+
+    /// The cheap part without [`Filter::matches_ns`].
+    pub fn matches_other_columns(&self, row: &RowView<'_>) -> bool {
         self.range.contains(&row.pos)
             && self.columns.iter().all(|(sense, column)| {
                 let holds = match column {
+                    Column::Ns(_) => return true,
                     Column::Kind(kind) => *kind == row.kind,
-                    Column::Ns(glob) => fits(glob, row.ns),
                     Column::Txn(name) => row.txn.is_some_and(|txn| name == "*" || begins(txn, name)),
                     Column::Size(Compare::Less, bytes) => row.size < *bytes,
                     Column::Size(Compare::Equal, bytes) => row.size == *bytes,

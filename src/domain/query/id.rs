@@ -36,19 +36,14 @@ impl IdPattern {
         let value = Bson::try_from(json).map_err(|e| wrong(format!("this is no Extended JSON: {e}")))?;
         let number =
             bson::raw::RawBson::try_from(value.clone()).ok().and_then(|v| Decimal::of(v.as_raw_bson_ref()));
-        Ok(IdPattern { text, values: vec![value], number })
+        let values = number.as_ref().map_or_else(|| vec![value], numbers);
+        Ok(IdPattern { text, values, number })
     }
 
     fn bare(text: &str) -> IdPattern {
         let number = Decimal::parse(text);
         let mut values = Vec::new();
-        if let Some(number) = &number {
-            let whole = number.as_i64();
-            values.extend(whole.and_then(|n| i32::try_from(n).ok()).map(Bson::Int32));
-            values.extend(whole.map(Bson::Int64));
-            values.extend(text.parse().ok().filter(|n: &f64| n.is_finite()).map(Bson::Double));
-            values.extend(text.parse().map(Bson::Decimal128));
-        }
+        values.extend(number.iter().flat_map(numbers));
         values.extend(bson::oid::ObjectId::parse_str(text).map(Bson::ObjectId));
         // Other spellings of a UUID, with braces or without dashes, are taken for text.
         if text.len() == 36 {
@@ -81,6 +76,18 @@ impl IdPattern {
             None => self.values.iter().any(|value| same(value, id)),
         }
     }
+}
+
+/// A number in every type that can hold it.
+fn numbers(number: &Decimal) -> Vec<Bson> {
+    let whole = number.as_i64();
+    let text = number.to_string();
+    let mut values = Vec::new();
+    values.extend(whole.and_then(|n| i32::try_from(n).ok()).map(Bson::Int32));
+    values.extend(whole.map(Bson::Int64));
+    values.extend(text.parse().ok().filter(|n: &f64| n.is_finite()).map(Bson::Double));
+    values.extend(text.parse().map(Bson::Decimal128));
+    values
 }
 
 /// Equality that goes no deeper than `want` does, however deep `got` may be.

@@ -1,5 +1,7 @@
 //! Numbers by value: the same for every type that can hold them.
 
+use std::fmt;
+
 use bson::RawBsonRef;
 
 /// A decimal number in its one normal form: sign, digits without zeros at either end, exponent.
@@ -60,6 +62,15 @@ impl Decimal {
             RawBsonRef::Decimal128(n) => Self::parse(&n.to_string()),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.negative { "-" } else { "" };
+        let digits = if self.digits.is_empty() { "0" } else { &self.digits };
+        write!(f, "{sign}{digits}")?;
+        if self.exponent == 0 { Ok(()) } else { write!(f, "E{}", self.exponent) }
     }
 }
 
