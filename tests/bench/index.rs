@@ -1,0 +1,181 @@
+//! Measures opening, indexing and searching an oplog of any size, next to a plain read of the
+//! same file in the same run.
+//!
+//!     cargo bench --bench index -- --ops 10000000 [--dir DIR]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod oplog;
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use pitstop::domain::Position;
+use pitstop::domain::progress::Meter;
+use pitstop::domain::query::parse;
+use pitstop::index::OpIndex;
+use pitstop::ops::{OpenOptions, Workspace, suspects::suspects};
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let value = |name: &str| args.iter().position(|a| a == name).and_then(|at| args.get(at + 1));
+    let ops: u64 = value("--ops").map_or(1_000_000, |n| n.replace('_', "").parse().expect("--ops: a number"));
+    let dir =
+        value("--dir").map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from);
+    fs::create_dir_all(&dir).unwrap();
+    let file = dir.join(format!("oplog-{ops}.bson"));
+    if !file.exists() {
+        eprintln!("writing {} …", file.display());
+        oplog::write(&file, ops).unwrap();
+    }
+    // Its time has to be a proof.
+    std::thread::sleep(Duration::from_secs(3));
+    measure(&file);
+}
+
+struct Table {
+    bytes: u64,
+    plain: f64,
+}
+
+impl Table {
+    fn row(&self, what: &str, seconds: f64, more: &str) {
+        let speed = self.bytes as f64 / 1e9 / seconds;
+        let ratio = seconds / self.plain;
+        println!("| {what:<46} | {:>10} | {speed:>7.2} GB/s | {ratio:>7.2} | {more}", time(seconds));
+    }
+}
+
+fn time(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.1} ms", seconds * 1e3) } else { format!("{seconds:.2} s") }
+}
+
+fn measure(file: &Path) {
+    let bytes = fs::metadata(file).unwrap().len();
+    // Once to have it in memory, then for the time.
+    read_plainly(file);
+    let (_, plain) = timed(|| read_plainly(file));
+    let table = Table { bytes, plain };
+    let case = tempfile::tempdir_in(file.parent().unwrap()).unwrap();
+    println!("{} bytes, {} cores", bytes, std::thread::available_parallelism().unwrap());
+    println!("| {:<46} | {:>10} | {:>12} | {:>7} |", "what", "time", "of the file", "x plain");
+    table.row("plain sequential read", plain, "");
+
+    let meter = Meter::default();
+    let before = anonymous();
+    let ((workspace, opening, index, building), peak) = with_peak(|| {
+        let (workspace, opening) = timed(|| open(file, case.path()));
+        let (index, building) = timed(|| workspace.index(&meter).unwrap());
+        (workspace, opening, index, building)
+    });
+    let rows = index.len();
+    table.row("opening the source, everything checked", opening, "");
+    table.row("building the index", building, &format!("{rows} ops"));
+    table.row("both", opening + building, "");
+    let disk: u64 = files(&workspace.case.index_dir()).iter().map(|f| f.metadata().unwrap().len()).sum();
+    println!("index on disk: {:.1} bytes an op", disk as f64 / rows as f64);
+    println!(
+        "anonymous memory: {} MB at most while opening and building, {} MB before",
+        peak >> 20,
+        before >> 20
+    );
+    drop((index, workspace));
+
+    let (workspace, again) = timed(|| open(file, case.path()));
+    table.row("opening the source again", again, "");
+    let dir = workspace.case.index_dir();
+    let (index, reopening) = timed(|| OpIndex::open(&dir, &workspace.oplog, &meter).unwrap());
+    assert!(index.is_complete(), "the index is used again");
+    table.row("reopening the index", reopening, "");
+    drop(index);
+    let index = workspace.index(&meter).unwrap();
+
+    for query in [
+        oplog::NEEDLE.to_owned(),
+        format!("id:{}", oplog::CUSTOMER),
+        "op:delete".into(),
+        "ns:shop.ledger op:insert".into(),
+        "SKU-77".into(),
+        "4999.17".into(),
+        "/qu.tz.l/".into(),
+    ] {
+        let (first, last) = (workspace.oplog.first().unwrap(), workspace.oplog.last().unwrap());
+        let filter = parse(&query).unwrap().resolve(first.pos, last.pos).unwrap();
+        let (mut found, mut first_hit) = (0u64, None);
+        let start = Instant::now();
+        let searched = index.search(&filter, 0, &meter, &mut |_| {
+            first_hit.get_or_insert_with(|| start.elapsed());
+            found += 1;
+            Ok(ControlFlow::Continue(()))
+        });
+        assert!(searched.unwrap().finished);
+        let all = start.elapsed().as_secs_f64();
+        let first_hit = first_hit.map_or("none".into(), |t| time(t.as_secs_f64()));
+        let per_gb = all / (bytes as f64 / 1e9);
+        table.row(
+            &format!("search {query}"),
+            all,
+            &format!("{found} found, first after {first_hit}, {} a GB", time(per_gb)),
+        );
+    }
+    let (first, last) = (workspace.oplog.first().unwrap(), workspace.oplog.last().unwrap());
+    let (buckets, histogram) = timed(|| index.histogram(first.pos..last.pos.next(), 200));
+    assert_eq!(buckets.iter().flatten().sum::<u64>(), rows);
+    table.row("histogram of everything, 200 buckets", histogram, "");
+    let (_, bound) = timed(|| index.lower_bound(Position::new(first.pos.secs + 60, 1)));
+    table.row("lower bound", bound, "");
+    let (found, time) = timed(|| suspects(&workspace, &meter).unwrap());
+    table.row("suspects", time, &format!("{} found", found.len()));
+}
+
+fn open(file: &Path, case: &Path) -> Workspace {
+    let options =
+        OpenOptions { sources: vec![file.to_owned()], case: Some(case.to_owned()), accept_unproven: vec![] };
+    Workspace::open(&options, &Meter::default()).unwrap()
+}
+
+fn files(dir: &Path) -> Vec<fs::DirEntry> {
+    fs::read_dir(dir).unwrap().map(|e| e.unwrap()).collect()
+}
+
+fn read_plainly(file: &Path) {
+    let mut file = File::open(file).unwrap();
+    let mut buffer = vec![0; 1 << 20];
+    while file.read(&mut buffer).unwrap() > 0 {
+        std::hint::black_box(&buffer);
+    }
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+    let start = Instant::now();
+    let result = work();
+    (result, start.elapsed().as_secs_f64())
+}
+
+/// Anonymous memory of this process, in bytes.
+fn anonymous() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap_or("0 kB");
+    line.split_whitespace().next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) << 10
+}
+
+/// Runs something and gives the most anonymous memory that was seen meanwhile.
+fn with_peak<T>(work: impl FnOnce() -> T) -> (T, u64) {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut most = 0;
+            while !stop.load(Ordering::Relaxed) {
+                most = most.max(anonymous());
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            most
+        });
+        let result = work();
+        stop.store(true, Ordering::Relaxed);
+        (result, watch.join().unwrap())
+    })
+}
