@@ -35,6 +35,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Show what going back to a stop would change, without a restore
     Diff(DiffArgs),
+    /// Show every version of one document, also of one that is gone
+    History(HistoryArgs),
     /// Restore the state at a stop into an isolated MongoDB, a server, or a dump directory
     Restore(RestoreArgs),
     /// Write the built-in incident to a folder, to try the commands on
@@ -173,6 +175,23 @@ pub struct DiffArgs {
     /// Show at most this many documents field by field [default: 20 with --ns, else 0]
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// Where to look.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// The collection, by any name it had; it is followed through renames and drops
+    #[arg(long, value_name = "NS")]
+    pub ns: String,
+    /// The _id: Extended JSON; a bare number is any numeric type, 24 hex digits an ObjectId or text
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
+    pub id: String,
+    /// Begin with this snapshot only, instead of the oldest of each stretch of oplog
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub snapshot: Option<String>,
 }
 
 /// Arguments of `targets`.

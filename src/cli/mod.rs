@@ -23,6 +23,7 @@ pub fn run() -> ExitCode {
         Command::Suspects(args) => commands::suspects::run(&args),
         Command::Plan(args) => commands::plan::run(&args),
         Command::Diff(args) => commands::diff::run(&args),
+        Command::History(args) => commands::history::run(&args),
         Command::Restore(args) => commands::restore::run(&args),
         Command::Targets(args) => commands::targets::run(&args),
         Command::Demo { unpack } => commands::demo::run(&unpack),

@@ -7,11 +7,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::domain::coverage::Gap;
-use crate::domain::diff::{DocumentDiff, NamespaceDiff};
+use crate::domain::diff::{DocumentDiff, FieldDiff, NamespaceDiff};
 use crate::domain::plan::Plan;
 use crate::domain::snapshot::SnapshotInfo;
 use crate::domain::stop::{Stop, ValidStops};
 use crate::domain::{Error, Position, Result};
+use crate::engine::bson::Doc;
+use crate::ops::history::{Change, Version};
+use crate::ops::rows::document_json;
 
 /// What an error while printing says it was doing.
 pub const PRINTING: &str = "printing";
@@ -100,6 +103,50 @@ pub fn diff_namespace(diff: &NamespaceDiff) -> Value {
 /// A line of `diff`: one document.
 pub fn diff_document(diff: &DocumentDiff) -> Value {
     with_kind(diff, "document")
+}
+
+/// A line of `history`: one version of a document. `op` is `read` for what a snapshot holds, a
+/// kind of operation, or `command` with its name.
+pub fn version(version: &Version) -> Value {
+    let (op, command, other) = match &version.change {
+        Change::Read { snapshot } => ("read", None, Some(("snapshot", Value::from(snapshot.as_str())))),
+        Change::Op(kind) => (kind.name(), None, None),
+        Change::Renamed { from } => ("command", Some("renameCollection"), Some(("from", json!(from)))),
+        Change::Overwritten { by } => {
+            ("command", Some("renameCollection"), Some(("overwritten_by", json!(by))))
+        }
+        Change::Dropped => ("command", Some("drop"), None),
+        Change::Emptied => ("command", Some("emptycapped"), None),
+    };
+    let fields: Vec<Value> = version.fields.iter().map(changed_field).collect();
+    let document = version.document.as_deref().and_then(|b| Doc::new(b).ok()).map(document_json);
+    let mut object = json!({
+        "kind": "version", "pos": version.pos, "time": version.pos.time(), "op": op, "ns": version.ns,
+        "_id": version.id, "exact": version.exact, "fields": fields, "document": document,
+    });
+    let more = [
+        ("command", command.map(Value::from)),
+        ("session", version.session.clone().map(Value::from)),
+        ("txn", version.txn.map(Value::from)),
+        ("remark", version.remark.clone().map(Value::from)),
+    ];
+    if let Value::Object(map) = &mut object {
+        map.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        map.extend(other.map(|(name, value)| (name.to_owned(), value)));
+    }
+    object
+}
+
+/// A field that changed from one version to the next.
+fn changed_field(field: &FieldDiff) -> Value {
+    let mut map = serde_json::Map::new();
+    map.insert("path".into(), field.path.as_str().into());
+    map.extend(field.at_stop.clone().map(|value| ("before".to_owned(), value)));
+    map.extend(field.against.clone().map(|value| ("after".to_owned(), value)));
+    if field.order_only {
+        map.insert("order_only".into(), true.into());
+    }
+    Value::Object(map)
 }
 
 /// A value with a first field `kind`.

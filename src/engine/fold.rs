@@ -452,7 +452,8 @@ fn malformed(entry: &Entry<'_>, fault: &Fault) -> Error {
         .hint("the oplog is damaged here; get it again from the source, or stop before this entry.")
 }
 
-fn broken_transaction(entry: &Entry<'_>, broken: Broken) -> Box<Error> {
+/// Why a transaction cannot be applied exactly, as an error at the entry that commits it.
+pub fn broken_transaction(entry: &Entry<'_>, broken: Broken) -> Box<Error> {
     let error = |cause: String| Error::inexact("replaying the transaction committed at", place(entry), cause);
     Box::new(match broken {
         Broken::HeadMissing(head) => error(format!("its earlier part at {head} is in none of the sources"))

@@ -309,24 +309,32 @@ fn each(state: &Folded<'_>, at: usize, sink: &mut dyn FnMut(&[u8]) -> Result<()>
 
 /// One document for output, field by field where it is there on both sides.
 fn show(ns: &Namespace, fate: Fate, then: Option<&[u8]>, now: Option<&[u8]>) -> DocumentDiff {
-    let doc =
-        |bytes: Option<&[u8]>| bytes.and_then(|b| bson::deserialize_from_slice::<bson::Document>(b).ok());
     let raw_json = |bytes: Option<&[u8]>| bytes.and_then(|b| Doc::new(b).ok()).map(document_json);
     let id = then
         .or(now)
         .and_then(|b| Doc::new(b).ok())
         .and_then(|d| d.get("_id"))
         .map_or(serde_json::Value::Null, |e| json(&e));
-    let fields = match (doc(then), doc(now)) {
-        (Some(a), Some(b)) => fields(&a, &b),
-        // Not decodable (text that is not UTF-8): shown whole.
-        _ if fate == Fate::ChangesBack => vec![FieldDiff {
-            path: String::new(),
-            at_stop: raw_json(then),
-            against: raw_json(now),
-            order_only: false,
-        }],
-        _ => Vec::new(),
-    };
+    let fields = changed_fields(then, now);
     DocumentDiff { ns: ns.clone(), id, fate, fields, at_stop: raw_json(then), against: raw_json(now) }
+}
+
+/// The fields in which two versions differ; none where one of them is missing.
+pub fn changed_fields(then: Option<&[u8]>, now: Option<&[u8]>) -> Vec<FieldDiff> {
+    let (Some(then), Some(now)) = (then, now) else { return Vec::new() };
+    let doc = |bytes: &[u8]| bson::deserialize_from_slice::<bson::Document>(bytes).ok();
+    if let (Some(a), Some(b)) = (doc(then), doc(now)) {
+        return fields(&a, &b);
+    }
+    if then == now {
+        return Vec::new();
+    }
+    // Not decodable (text that is not UTF-8): shown whole.
+    let raw_json = |bytes: &[u8]| Doc::new(bytes).ok().map(document_json);
+    vec![FieldDiff {
+        path: String::new(),
+        at_stop: raw_json(then),
+        against: raw_json(now),
+        order_only: false,
+    }]
 }

@@ -1,9 +1,11 @@
 //! What pitstop does, as functions with progress and cancellation: open, search, suspects, plan,
-//! diff, restore. No screen and no argument parsing: the TUI and the commands are two fronts of
+//! diff, history, restore. No screen and no argument parsing: the TUI and the commands are two fronts of
 //! what is here.
 
 pub mod demo;
 pub mod diff;
+pub mod history;
+pub mod lineage;
 pub mod plan;
 pub mod restore;
 pub mod rows;

@@ -32,7 +32,8 @@ pub struct Walk<'w> {
     pub sample: Vec<OpTime>,
 }
 
-struct Older<'a>(&'a Oplog);
+/// Looks up the heads of transactions in all of the oplog.
+pub struct Older<'a>(pub &'a Oplog);
 
 impl<'a> History<'a> for Older<'a> {
     fn entry(&self, pos: Position) -> Option<Entry<'a>> {

@@ -6,6 +6,7 @@ pub mod dump;
 pub mod fixtures;
 pub mod id_order;
 pub mod mongod;
+pub mod record;
 pub mod server;
 pub mod truth;
 

@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod diff;
+pub mod history;
 pub mod ops;
 pub mod plan;
 pub mod restore;
