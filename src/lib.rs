@@ -13,10 +13,12 @@
 //! domain uses nobody; engine uses domain; source, target and case use both; ops uses all of
 //! these; cli uses everything. A test holds every import against that.
 
+pub mod app;
 pub mod case;
 pub mod cli;
 pub mod domain;
 pub mod engine;
+pub mod keys;
 pub mod ops;
 pub mod source;
 pub mod target;
