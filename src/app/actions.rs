@@ -52,15 +52,16 @@ pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
         _ => Err("the oplog is still being read".to_owned()),
     };
     let suspects = || match &model.suspects.found {
-        Loadable::Ready(found) if found.is_empty() => Err("nothing in the oplog looks like damage".to_owned()),
+        Loadable::Ready(found) if found.is_empty() => {
+            Err("nothing in the oplog looks like damage".to_owned())
+        }
         Loadable::Ready(_) => Ok(()),
         Loadable::Failed(_) => Err("looking for damage has failed: ! shows why".to_owned()),
         _ => Err("still looking for damage".to_owned()),
     };
     match action {
-        Search | Filter | GoTo | ZoomIn | ZoomOut | ZoomFit | BarLeft | BarRight | NextEdge | PreviousEdge => {
-            indexed()
-        }
+        Search | Filter | GoTo | ZoomIn | ZoomOut | ZoomFit | BarLeft | BarRight | NextEdge
+        | PreviousEdge => indexed(),
         SearchNext | SearchPrevious => {
             indexed()?;
             model.timeline.search.as_ref().map(|_| ()).ok_or_else(|| "search first: /".to_owned())
@@ -106,7 +107,9 @@ pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
         ScreenTimeline | ScreenSuspects => {
             model.opened.value().map(|_| ()).ok_or_else(|| "the sources are still being opened".to_owned())
         }
-        ScreenRestore => model.restore.as_ref().map(|_| ()).ok_or_else(|| "nothing was restored yet".to_owned()),
+        ScreenRestore => {
+            model.restore.as_ref().map(|_| ()).ok_or_else(|| "nothing was restored yet".to_owned())
+        }
         Errors if model.mishaps.is_empty() => Err("nothing went wrong so far".into()),
         Retry => match super::update::failed(model) {
             Some(_) => Ok(()),
@@ -117,7 +120,11 @@ pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
 }
 
 fn has_stop(model: &Model) -> Result<(), String> {
-    model.choice.stop.map(|_| ()).ok_or_else(|| "choose a stop first: s on the first op to leave out".to_owned())
+    model
+        .choice
+        .stop
+        .map(|_| ())
+        .ok_or_else(|| "choose a stop first: s on the first op to leave out".to_owned())
 }
 
 fn valid_stop(model: &Model) -> Result<(), String> {
@@ -184,7 +191,9 @@ pub fn help(model: &Model) -> Vec<HelpLine> {
     let mut out = Vec::new();
     for context in screen_contexts(model) {
         out.push(HelpLine::Heading(context.title()));
-        out.extend(ACTIONS.iter().filter(|r| r.context == context).map(|r| HelpLine::Action(offer(model, r))));
+        out.extend(
+            ACTIONS.iter().filter(|r| r.context == context).map(|r| HelpLine::Action(offer(model, r))),
+        );
         out.push(HelpLine::Blank);
     }
     out.push(HelpLine::Heading("About"));

@@ -130,10 +130,7 @@ impl Overlay {
 
     /// Whether what lies below can be acted on through it.
     pub fn is_modal(&self) -> bool {
-        matches!(
-            self,
-            Overlay::Palette(_) | Overlay::Confirm(_) | Overlay::Prompt(_) | Overlay::Menu(_)
-        )
+        matches!(self, Overlay::Palette(_) | Overlay::Confirm(_) | Overlay::Prompt(_) | Overlay::Menu(_))
     }
 
     /// The line that is being typed.

@@ -11,8 +11,8 @@ use super::msg::{Hit, JobEvent, Msg};
 use super::overlay::{self, Confirm, Menu, Overlay, Palette, Then};
 use super::screens::{plan, preview, restore, snapshots, stop, suspects, timeline};
 use super::values;
-use super::window::{Motion, Window};
-use crate::keys::{Action, Code, Context, Key, Resolution};
+use super::window::Window;
+use crate::keys::{Action, Code, Key, Resolution};
 
 /// Two Ctrl-c within this many milliseconds leave the program.
 const TWICE: u64 = 2000;
@@ -98,16 +98,17 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         model.say(reason);
         return;
     }
+    let covered = !model.overlays.is_empty();
     let modal = model.overlays.last().is_some_and(Overlay::is_modal);
-    if !model.overlays.is_empty() && overlay::perform(model, action, out) {
+    if covered && overlay::perform(model, action, out) {
         return;
     }
     let passes = matches!(action, Action::Interrupt | Action::Suspend | Action::Redraw);
     if modal && !passes {
         return;
     }
-    let done = !model.overlays.is_empty()
-        || match model.screen() {
+    let done = !covered
+        && match model.screen() {
             Screen::Snapshots => snapshots::perform(model, action, out),
             Screen::Timeline => timeline::perform(model, action, out),
             Screen::Suspects => suspects::perform(model, action, out),
@@ -115,8 +116,7 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
             Screen::Plan => plan::perform(model, action, out),
             Screen::Restore => restore::perform(model, action, out),
         };
-    let everywhere = model.overlays.is_empty() || contexts(model).contains(&Context::Global);
-    if (!done || !model.overlays.is_empty()) && everywhere {
+    if !done {
         global(model, action, out);
     }
 }
@@ -182,7 +182,8 @@ fn interrupt(model: &mut Model, out: &mut Vec<Effect>) {
     if model.overlays.pop().is_some() {
         return;
     }
-    let waiting: Vec<Slot> = model.jobs.long().map(|(slot, _)| slot).filter(|s| *s != Slot::Restore).collect();
+    let waiting: Vec<Slot> =
+        model.jobs.long().map(|(slot, _)| slot).filter(|s| *s != Slot::Restore).collect();
     out.extend(waiting.iter().map(|slot| Effect::Cancel(*slot)));
     model.say(match (waiting.first(), model.is_restoring()) {
         (Some(slot), _) => format!("stopping: {}", slot.doing()),
@@ -195,22 +196,30 @@ fn interrupt(model: &mut Model, out: &mut Vec<Effect>) {
 fn copy_menu(model: &Model) -> Option<Menu> {
     let mut items = Vec::new();
     let mut add = |name: &str, text: String| items.push((name.to_owned(), text.clone(), Copy::Text(text)));
-    if model.screen() == Screen::Timeline && let Some(op) = model.timeline.selected() {
+    if model.screen() == Screen::Timeline
+        && let Some(op) = model.timeline.selected()
+    {
         add("the position", op.pos.to_string());
         add("the time", op.time.clone());
         add("the namespace", op.ns.clone());
         if let Some(id) = &op.id {
             add("the _id", id.to_string());
         }
-        if let Some(text) = model.timeline.detail.1.ready().filter(|_| model.timeline.detail.0 == model.timeline.list.cursor) {
+        if let Some(text) =
+            model.timeline.detail.1.ready().filter(|_| model.timeline.detail.0 == model.timeline.list.cursor)
+        {
             add("the op", text.lines.join("\n"));
         }
     }
-    if model.screen() == Screen::Preview && let Some(document) = model.preview.document() {
+    if model.screen() == Screen::Preview
+        && let Some(document) = model.preview.document()
+    {
         add("the _id", document.id.to_string());
         add("the difference", values::copy_of(document));
     }
-    if model.screen() == Screen::Suspects && let Some(burst) = model.suspects.selected() {
+    if model.screen() == Screen::Suspects
+        && let Some(burst) = model.suspects.selected()
+    {
         add("the first position", burst.first.to_string());
         add("the last position", burst.last.to_string());
     }
@@ -218,7 +227,11 @@ fn copy_menu(model: &Model) -> Option<Menu> {
         items.extend(stop.items);
     }
     if items.is_empty() {
-        items.push(("the sources".into(), model.start.source.clone(), Copy::Text(model.start.source.clone())));
+        items.push((
+            "the sources".into(),
+            model.start.source.clone(),
+            Copy::Text(model.start.source.clone()),
+        ));
     }
     Some(Menu { title: "Copy".into(), items, list: Window::default() })
 }
@@ -233,9 +246,7 @@ pub fn failed(model: &Model) -> Option<Slot> {
         Screen::Suspects if model.timeline.index.error().is_some() => Some(Slot::Index),
         Screen::Suspects if model.suspects.found.error().is_some() => Some(Slot::Suspects),
         Screen::Preview if model.preview.diff.error().is_some() => Some(Slot::Diff),
-        Screen::Preview => {
-            model.preview.shown().and_then(Loadable::error).map(|_| Slot::Documents)
-        }
+        Screen::Preview => model.preview.shown().and_then(Loadable::error).map(|_| Slot::Documents),
         Screen::Plan if model.plan.plan.error().is_some() => Some(Slot::Plan),
         _ => None,
     }

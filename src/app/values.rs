@@ -138,7 +138,9 @@ pub fn difference(document: &DocumentDiff) -> Text {
                 out.push(String::new());
                 out.push(format!("  {path}{note}"));
                 let mut side = |sign, value: &Option<Value>| match value {
-                    Some(value) => out.extend(lines(value).into_iter().map(|line| format!("{sign}   {line}"))),
+                    Some(value) => {
+                        out.extend(lines(value).into_iter().map(|line| format!("{sign}   {line}")))
+                    }
                     None => out.push(format!("{sign}   (not there)")),
                 };
                 side('-', &field.against);

@@ -20,7 +20,7 @@ pub struct Area {
 pub const SMALLEST: (u16, u16) = (60, 16);
 
 /// Columns left of the bars (names of kinds) and right of them (counts).
-pub const GUTTER: (u16, u16) = (9, 9);
+pub const GUTTER: (u16, u16) = (11, 9);
 
 /// Whether a terminal of this size can be worked on.
 pub fn is_workable(size: (u16, u16)) -> bool {

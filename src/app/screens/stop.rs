@@ -26,7 +26,8 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool
             Some(bound) => choose(model, bound, out),
             None => model.say("this is the first op there is"),
         },
-        Action::StopLater => match facts.and_then(|f| f.stop.first_left_out.as_ref()).map(|op| op.pos.next()) {
+        Action::StopLater => match facts.and_then(|f| f.stop.first_left_out.as_ref()).map(|op| op.pos.next())
+        {
             Some(bound) => choose(model, bound, out),
             None => model.say("this is the end of the oplog"),
         },
@@ -44,7 +45,8 @@ pub fn menu(model: &Model) -> Option<Menu> {
     let last = known.and_then(|f| f.stop.last_applied.as_ref()).map(|op| op.pos);
     if known.is_some() {
         let tools = other_tools(bound, last);
-        for (name, text) in [("mongorestore", tools.mongorestore), ("pbm", tools.pbm), ("Atlas", tools.atlas)] {
+        for (name, text) in [("mongorestore", tools.mongorestore), ("pbm", tools.pbm), ("Atlas", tools.atlas)]
+        {
             items.push((format!("for {name}"), text.clone(), Copy::Text(text)));
         }
     }

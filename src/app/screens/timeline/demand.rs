@@ -22,7 +22,8 @@ pub fn demand(model: &mut Model, out: &mut Vec<Effect>) {
     rows(model, len, height, out);
     bars(model, out);
     let wanted = view.detail.is_some() && model.timeline.selected().is_some();
-    if wanted && (model.timeline.detail.0 != model.timeline.list.cursor || model.timeline.detail.1.is_idle()) {
+    if wanted && (model.timeline.detail.0 != model.timeline.list.cursor || model.timeline.detail.1.is_idle())
+    {
         detail(model, out);
     }
 }

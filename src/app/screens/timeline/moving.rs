@@ -76,8 +76,14 @@ fn to_edge(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
     let Some(opened) = model.opened.value() else { return };
     let mut edges: Vec<(Position, String)> = Vec::new();
     for gap in &opened.gaps {
-        edges.push((gap.after, format!("the last op before a gap, {} to {}", gap.after.time(), gap.before.time())));
-        edges.push((gap.before, format!("the first op behind a gap, {} to {}", gap.after.time(), gap.before.time())));
+        edges.push((
+            gap.after,
+            format!("the last op before a gap, {} to {}", gap.after.time(), gap.before.time()),
+        ));
+        edges.push((
+            gap.before,
+            format!("the first op behind a gap, {} to {}", gap.after.time(), gap.before.time()),
+        ));
     }
     for base in &opened.bases {
         let edge = base.valid.map(|v| (v.first, format!("the first stop of snapshot {}", base.info.id)));
