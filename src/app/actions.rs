@@ -165,8 +165,14 @@ pub fn hints(model: &Model) -> Vec<Offer> {
             }
             seen.push(row.action);
             let unusable = modal && row.context == Context::Global && row.action != Action::Back;
-            if !row.short.is_empty() && !unusable {
-                out.push(offer(model, row));
+            if row.short.is_empty() || unusable {
+                continue;
+            }
+            let offer = offer(model, row);
+            // What can be done here is shown even when it cannot be done now; what could be done
+            // anywhere is not.
+            if offer.disabled.is_none() || row.context != Context::Global {
+                out.push(offer);
             }
         }
     }

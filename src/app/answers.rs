@@ -24,7 +24,7 @@ pub fn ended(model: &mut Model, slot: Slot, answer: Result<Answer>, out: &mut Ve
 
 fn arrived(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
     match answer {
-        Answer::Opened(opened) => snapshots::opened(model, Ok(opened), out),
+        Answer::Opened(opened) => snapshots::opened(model, Ok(*opened), out),
         Answer::Indexed(indexed) => timeline::indexed(model, Ok(indexed), out),
         Answer::Suspects(found) => model.suspects.found.fill(Ok(found)),
         Answer::Filtered(left) => timeline::filtered(model, Ok(left), out),
@@ -33,8 +33,8 @@ fn arrived(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
         Answer::Rows(page) => model.timeline.page = Some(page),
         Answer::Bars(bars) => model.timeline.bars.fill(Ok(bars)),
         Answer::Detail(text) => timeline::detailed(model, Ok(text)),
-        Answer::Stop(facts) => model.choice.facts.fill(Ok(facts)),
-        Answer::Diff(diff) => model.preview.diff.fill(Ok(diff)),
+        Answer::Stop(facts) => model.choice.facts.fill(Ok(*facts)),
+        Answer::Diff(diff) => model.preview.diff.fill(Ok(*diff)),
         Answer::Documents(documents) => preview::documents(model, Ok(documents)),
         Answer::Plan(plan) => model.plan.plan.fill(Ok(*plan)),
         Answer::Restored(outcome) => restore::ended(model, Ok(*outcome)),

@@ -47,7 +47,7 @@ pub enum JobEvent {
 #[derive(Debug, Clone)]
 #[allow(missing_docs)] // Named after the question each of them answers.
 pub enum Answer {
-    Opened(Opened),
+    Opened(Box<Opened>),
     Indexed(Indexed),
     Suspects(Vec<Burst>),
     /// How many ops are left.
@@ -59,8 +59,8 @@ pub enum Answer {
     Rows(Page),
     Bars(Bars),
     Detail(Text),
-    Stop(StopFacts),
-    Diff(Diff),
+    Stop(Box<StopFacts>),
+    Diff(Box<Diff>),
     Documents(Documents),
     Plan(Box<Plan>),
     Restored(Box<Outcome>),

@@ -242,6 +242,7 @@ pub const ACTIONS: &[Row] = &[
     looks(C::Palette, A::Up, &["Up"], "", "Up", "One action up."),
     looks(C::Palette, A::Down, &["Down"], "", "Down", "One action down."),
     looks(C::Menu, A::Accept, &["Enter"], "take it", "Take it", "Take the highlighted line."),
+    looks(C::Detail, A::Back, &["Esc", "q"], "close", "Close", "Go back to what lies below."),
     looks(C::Detail, A::Copy, &["y"], "copy", "Copy", "Copy the whole text."),
     looks(C::List, A::Up, &["k", "Up"], "", "Up", "One line up."),
     looks(C::List, A::Down, &["j", "Down"], "", "Down", "One line down."),
@@ -263,5 +264,5 @@ pub const ACTIONS: &[Row] = &[
     looks(C::Global, A::Quit, &["q"], "quit", "Quit", "Leave; asks when a restore runs, which then goes on by itself."),
     looks(C::Global, A::Interrupt, &["Ctrl-c"], "", "Interrupt", "Stop what is awaited; twice leaves the program."),
     looks(C::Global, A::Suspend, &["Ctrl-z"], "", "Suspend", "Go back to the shell; fg returns."),
-    looks(C::Global, A::Redraw, &["Ctrl-l"], "", "Draw again", "Draw everything anew."),
+    looks(C::Global, A::Redraw, &["Ctrl-r", "Ctrl-l"], "", "Draw again", "Draw everything anew."),
 ];

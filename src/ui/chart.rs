@@ -9,7 +9,9 @@
 //! 30 min     00:00     06:00
 //! ```
 //!
-//! All lanes share one logarithmic scale, so that a single op can be seen beside a thousand.
+//! Heights grow with the square root, so that a single op can be seen beside a thousand and a
+//! burst still stands out. A quiet lane is magnified, but ten times at most: one command must not
+//! look like a mass delete.
 
 use super::canvas::{Align, Canvas};
 use super::glyphs::{Glyph, bar};
@@ -48,7 +50,13 @@ pub fn draw(c: &mut Canvas, model: &Model, area: Area, lane: u16) {
         let (sign, role) = look(*kind);
         let label = y + lane - 1;
         c.pieces(area.x, label, GUTTER.0, &[(sign, role), (" ", role), (kind.name(), role)]);
-        draw_lane(c, Area { x: area.x + GUTTER.0, y, w: axis.bars, h: lane }, counts, most, role);
+        draw_lane(
+            c,
+            Area { x: area.x + GUTTER.0, y, w: axis.bars, h: lane },
+            counts,
+            scale(counts, most),
+            role,
+        );
         let total: u64 = counts.iter().map(|n| u64::from(*n)).sum();
         let text = if bars.is_none() { String::new() } else { count(total) };
         c.cell(area.x + GUTTER.0 + axis.bars, label, GUTTER.1 - 1, &text, Role::Dim, Align::Right);
@@ -93,12 +101,17 @@ fn draw_lane(c: &mut Canvas, area: Area, counts: &[u32], most: u32, role: Role) 
     }
 }
 
-/// How many of the quarters a count fills, on a logarithmic scale: none only for nothing.
+/// The count that fills a lane.
+fn scale(counts: &[u32], most: u32) -> u32 {
+    counts.iter().copied().max().unwrap_or(0).max(most / 10)
+}
+
+/// How many of the quarters a count fills: none only for nothing.
 fn filled(n: u32, most: u32, quarters: usize) -> usize {
     if n == 0 || quarters == 0 {
         return 0;
     }
-    let share = if most <= 1 { 1.0 } else { f64::from(n).ln() / f64::from(most).ln() };
+    let share = (f64::from(n) / f64::from(most.max(n))).sqrt();
     1 + (share * (quarters - 1) as f64).round() as usize
 }
 
@@ -164,7 +177,13 @@ mod tests {
         assert_eq!(filled(1, 1000, 4), 1);
         assert_eq!(filled(1000, 1000, 4), 4);
         assert_eq!(filled(1, 1, 8), 8);
-        let levels: Vec<usize> = [1, 10, 100, 1000, 10_000].iter().map(|n| filled(*n, 10_000, 12)).collect();
+        let levels: Vec<usize> = [1, 100, 1000, 10_000].iter().map(|n| filled(*n, 10_000, 12)).collect();
         assert!(levels.windows(2).all(|w| w[0] < w[1]), "{levels:?}");
+    }
+
+    #[test]
+    fn one_command_does_not_look_like_a_mass_delete() {
+        assert_eq!(filled(1, scale(&[1], 2000), 4), 1);
+        assert_eq!(filled(60, scale(&[60, 3], 100), 4), 4);
     }
 }

@@ -51,36 +51,55 @@ fn clock(utc: i64) -> String {
     format!("{:02}:{:02} UTC", minutes / 60, minutes % 60)
 }
 
-/// What is chosen: base, ops, stop, target.
+/// What is chosen: base, ops, stop, target; in as many words as there is room for.
 pub fn chosen(c: &mut Canvas, model: &Model) {
-    let size = c.area();
+    let room = c.area().w.saturating_sub(1);
     let next = format!(" {} ", c.glyph(Glyph::Next));
     let (base, edge, fine) = base(model);
-    let ops = match (edge, model.choice.stop) {
-        (Some(edge), Some(stop)) if edge < stop => format!("{} to {}", hms(edge), hms(stop)),
-        _ => "none yet".into(),
-    };
-    let stop = match model.choice.stop {
-        Some(stop) => format!("before {stop} ({})", hms(stop)),
-        None => "none yet".into(),
-    };
-    let target = model.target().map_or_else(|| "none yet".to_owned(), |t| t.spec.clone());
+    let base_role = if fine { Role::Text } else { Role::Bad };
     let stop_role = if model.choice.stop.is_some() { Role::Mark } else { Role::Text };
-    let parts = [
-        ("base ", base, if fine { Role::Text } else { Role::Bad }),
-        ("ops ", ops, Role::Text),
-        ("stop ", stop, stop_role),
-        ("target ", target, Role::Text),
+    let target = model.target().map_or_else(|| "none yet".to_owned(), |t| t.spec.clone());
+    let target = (target, Role::Text);
+    let (stop, time) = match model.choice.stop {
+        Some(stop) => (format!("before {stop}"), hms(stop)),
+        None => ("none yet".to_owned(), String::new()),
+    };
+    let (from, to) = match (edge, model.choice.stop) {
+        (Some(edge), Some(stop)) if edge < stop => (hms(edge), hms(stop)),
+        _ => (String::new(), "none yet".into()),
+    };
+    let join =
+        |a: &str, word: &str, b: &str| if a.is_empty() { b.to_owned() } else { format!("{a}{word}{b}") };
+    let long_stop = if time.is_empty() { stop.clone() } else { format!("{stop} ({time})") };
+    let ops = join(&from, " to ", &to);
+    let short_ops = if from.is_empty() { to } else { format!("to {to}") };
+    let said = |name: &'static str, text: &str, role| (name, (text.to_owned(), role));
+    let tail: String = base.chars().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect();
+    let ways = [
+        vec![
+            said("base ", &base, base_role),
+            said("ops ", &ops, Role::Text),
+            said("stop ", &long_stop, stop_role),
+            ("target ", target.clone()),
+        ],
+        vec![
+            said("", &base, base_role),
+            said("ops ", &short_ops, Role::Text),
+            said("stop ", &stop, stop_role),
+            ("", target.clone()),
+        ],
+        vec![said("", &tail, base_role), said("stop ", &stop, stop_role), ("", target)],
     ];
+    let size = |way: &Vec<(&str, (String, Role))>| {
+        let words: u16 = way.iter().map(|(name, (text, _))| width(name) + width(text)).sum();
+        words + 3 * u16::try_from(way.len().saturating_sub(1)).unwrap_or(0)
+    };
+    let Some(way) = ways.iter().find(|way| size(way) <= room).or(ways.last()) else { return };
     let mut x = 1;
-    for (at, (name, value, role)) in parts.iter().enumerate() {
-        if at > 0 {
-            x = c.text(x, 1, size.w.saturating_sub(x), &next, Role::Dim);
-        }
-        x = c.text(x, 1, size.w.saturating_sub(x), name, Role::Dim);
-        // The stop is what matters most: where there is little room, the base gives way.
-        let room = if at == 0 && size.w < 120 { 20 } else { size.w.saturating_sub(x) };
-        x = c.text(x, 1, room.min(size.w.saturating_sub(x)), value, *role);
+    for (at, (name, (text, role))) in way.iter().enumerate() {
+        let before = if at > 0 { next.as_str() } else { "" };
+        let left = (room + 1).saturating_sub(x);
+        x = c.pieces(x, 1, left, &[(before, Role::Dim), (name, Role::Dim), (text, *role)]);
     }
 }
 

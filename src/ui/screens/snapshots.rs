@@ -87,7 +87,13 @@ fn one(c: &mut Canvas, base: &Base, area: Area) {
         }
     };
     let x = c.cell(x, y, 12, &format!("{} docs", count(info.documents)), Role::Text, Align::Right);
+    if area.w < 72 {
+        return;
+    }
     let x = c.cell(x, y, 10, &bytes(info.bytes), Role::Text, Align::Right);
+    if !wide {
+        return;
+    }
     let version = info.server_version.as_deref().unwrap_or("?");
     let form = format!("{}{}  MongoDB {version}", info.format, if info.compressed { " gz" } else { "" });
     c.text(x + 2, y, area.w.saturating_sub(x + 2), &form, Role::Dim);
@@ -125,7 +131,7 @@ fn oplog(c: &mut Canvas, model: &Model, opened: &Opened, area: Area) -> u16 {
     chart::legend(c, x + 3, area.y + 3, area.w.saturating_sub(x + 3));
     let mut y = area.y + 4;
     for gap in &opened.gaps {
-        let text = format!("gap  nothing is known between {} and {}", gap.after.time(), gap.before.time());
+        let text = format!("gap from {} to {}", gap.after.time(), gap.before.time());
         c.text(1, y, area.w.saturating_sub(1), &text, Role::Bad);
         y += 1;
     }

@@ -238,11 +238,11 @@ fn open(model: &mut Model, out: &mut Vec<Effect>) {
 
 /// One op has been decoded: for the pane beside the list, and for the text lying over it.
 pub fn detailed(model: &mut Model, answer: Result<Text>) {
-    if let Some(Overlay::Detail(detail)) = model.overlays.last_mut() {
-        if detail.text.is_loading() {
-            detail.copy = answer.as_ref().map(|t| t.lines.join("\n")).unwrap_or_default();
-            detail.text.fill(answer.clone());
-        }
+    if let Some(Overlay::Detail(detail)) = model.overlays.last_mut()
+        && detail.text.is_loading()
+    {
+        detail.copy = answer.as_ref().map(|t| t.lines.join("\n")).unwrap_or_default();
+        detail.text.fill(answer.clone());
     }
     model.timeline.detail.1.fill(answer);
 }
