@@ -8,18 +8,25 @@
 //! target   where states go: an isolated mongod, another server, a dump directory
 //! case     the folder of one incident
 //! ops      what pitstop does, as functions: open, search, suspects, plan, diff, restore
+//! keys     the table of actions, and how keys become actions
+//! app      the terminal program, pure: a model, messages, effects as data
+//! ui       draws that model
+//! runtime  runs it: the only place of the terminal program that does anything
 //! cli      the command line over ops
 //! ```
 //!
-//! domain uses nobody; engine uses domain; source, index, target and case use both (index
-//! also source); ops uses all of
-//! these; cli uses everything. A test holds every import against that.
+//! domain uses nobody; engine uses domain; source, index, target and case use both (index also
+//! source); ops uses all of these; app uses domain and keys, ui also app; runtime and cli use
+//! everything. A test holds every import against that.
 
+pub mod app;
 pub mod case;
 pub mod cli;
 pub mod domain;
 pub mod engine;
 pub mod index;
+pub mod keys;
 pub mod ops;
 pub mod source;
 pub mod target;
+pub mod ui;

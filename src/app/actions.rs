@@ -1,0 +1,246 @@
+//! Which actions there are right now, which of them can be used, and why the others cannot.
+
+use fuzzy_matcher::FuzzyMatcher;
+use fuzzy_matcher::skim::SkimMatcherV2;
+
+use super::loadable::Loadable;
+use super::model::{Model, Screen};
+use super::window::Motion;
+use crate::keys::{ACTIONS, Action, Context, Row, row};
+
+/// The contexts that are active, the innermost first.
+pub fn contexts(model: &Model) -> Vec<Context> {
+    match model.overlays.last() {
+        Some(overlay) => overlay.contexts(),
+        None => screen_contexts(model),
+    }
+}
+
+/// The contexts of the screen itself, whatever lies over it.
+pub fn screen_contexts(model: &Model) -> Vec<Context> {
+    let own = match model.screen() {
+        Screen::Snapshots => Context::Snapshots,
+        Screen::Timeline => Context::Timeline,
+        Screen::Suspects => Context::Suspects,
+        Screen::Preview => Context::Preview,
+        Screen::Plan => Context::Plan,
+        Screen::Restore if model.is_restoring() => Context::Restore,
+        Screen::Restore => Context::Result,
+    };
+    vec![own, Context::List, Context::Global]
+}
+
+/// The movement an action stands for.
+pub fn motion(action: Action) -> Option<Motion> {
+    Some(match action {
+        Action::Up => Motion::Rows(-1),
+        Action::Down => Motion::Rows(1),
+        Action::PageUp => Motion::Pages(-1),
+        Action::PageDown => Motion::Pages(1),
+        Action::Top => Motion::Top,
+        Action::Bottom => Motion::Bottom,
+        _ => return None,
+    })
+}
+
+/// Whether an action can be used, and if not, why.
+pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
+    use Action::*;
+    let indexed = || match &model.timeline.index {
+        Loadable::Ready(_) => Ok(()),
+        Loadable::Failed(_) => Err("the oplog could not be read: R tries again".to_owned()),
+        _ => Err("the oplog is still being read".to_owned()),
+    };
+    let suspects = || match &model.suspects.found {
+        Loadable::Ready(found) if found.is_empty() => {
+            Err("nothing in the oplog looks like damage".to_owned())
+        }
+        Loadable::Ready(_) => Ok(()),
+        Loadable::Failed(_) => Err("looking for damage has failed: ! shows why".to_owned()),
+        _ => Err("still looking for damage".to_owned()),
+    };
+    match action {
+        Search | Filter | GoTo | ZoomIn | ZoomOut | ZoomFit | BarLeft | BarRight | NextEdge
+        | PreviousEdge => indexed(),
+        SearchNext | SearchPrevious => {
+            indexed()?;
+            model.timeline.search.as_ref().map(|_| ()).ok_or_else(|| "search first: /".to_owned())
+        }
+        ClearFilter => {
+            model.timeline.filter.as_ref().map(|_| ()).ok_or_else(|| "there is no filter".to_owned())
+        }
+        NextSuspect | PreviousSuspect => {
+            indexed()?;
+            suspects()
+        }
+        StopBefore | StopAfter if model.screen() == Screen::Suspects => suspects(),
+        StopBefore | StopAfter => {
+            indexed()?;
+            model.timeline.selected().map(|_| ()).ok_or_else(|| "there is no op here".to_owned())
+        }
+        StopEarlier | StopLater => {
+            model.choice.facts.ready().map(|_| ()).ok_or_else(|| "still looking at the stop".to_owned())
+        }
+        ShowStop => has_stop(model),
+        Preview | ScreenPreview => valid_stop(model),
+        Plan => {
+            if model.is_restoring() {
+                return Err("a restore runs already: 5 shows it".into());
+            }
+            valid_stop(model)
+        }
+        Ask => {
+            if model.is_restoring() {
+                return Err("a restore runs already: 5 shows it".into());
+            }
+            model.plan.plan.ready().map(|_| ()).ok_or_else(|| "there is no plan yet".to_owned())
+        }
+        NextTarget => match model.opened.value() {
+            Some(opened) if opened.targets.len() > 1 => Ok(()),
+            _ => Err("there is no mongod on this machine: a dump directory is the only target".into()),
+        },
+        CancelRestore => match &model.restore {
+            Some(restore) if restore.cancelling => Err("it has been asked to stop already".into()),
+            Some(_) if model.is_restoring() => Ok(()),
+            _ => Err("no restore runs".into()),
+        },
+        ScreenTimeline | ScreenSuspects => {
+            model.opened.value().map(|_| ()).ok_or_else(|| "the sources are still being opened".to_owned())
+        }
+        ScreenRestore => {
+            model.restore.as_ref().map(|_| ()).ok_or_else(|| "nothing was restored yet".to_owned())
+        }
+        Errors if model.mishaps.is_empty() => Err("nothing went wrong so far".into()),
+        Retry => match super::update::failed(model) {
+            Some(_) => Ok(()),
+            None => Err("nothing has failed here".into()),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn has_stop(model: &Model) -> Result<(), String> {
+    model
+        .choice
+        .stop
+        .map(|_| ())
+        .ok_or_else(|| "choose a stop first: s on the first op to leave out".to_owned())
+}
+
+fn valid_stop(model: &Model) -> Result<(), String> {
+    has_stop(model)?;
+    match model.base() {
+        Some(Err(error)) => Err(format!("not at this stop: {}", error.cause)),
+        Some(Ok(_)) => Ok(()),
+        None => Err("the sources are still being opened".into()),
+    }
+}
+
+/// An action as it is offered: its row, and why it cannot be used.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// What it is.
+    pub row: &'static Row,
+    /// The context it was found in.
+    pub keys: String,
+    /// Why it cannot be used now.
+    pub disabled: Option<String>,
+}
+
+fn offer(model: &Model, row: &'static Row) -> Offer {
+    let keys: Vec<String> = model.keymap.keys(row.context, row.action).map(|c| c.to_string()).collect();
+    Offer { row, keys: keys.join("  "), disabled: enabled(model, row.action).err() }
+}
+
+/// The hints of the footer, the most useful first.
+pub fn hints(model: &Model) -> Vec<Offer> {
+    let contexts = contexts(model);
+    let modal = model.overlays.last().is_some_and(|o| o.is_modal());
+    let mut seen = Vec::new();
+    let mut out = Vec::new();
+    for context in &contexts {
+        for row in ACTIONS.iter().filter(|r| r.context == *context) {
+            if seen.contains(&row.action) {
+                continue;
+            }
+            seen.push(row.action);
+            let unusable = modal && row.context == Context::Global && row.action != Action::Back;
+            if row.short.is_empty() || unusable {
+                continue;
+            }
+            let offer = offer(model, row);
+            // What can be done here is shown even when it cannot be done now; what could be done
+            // anywhere is not.
+            if offer.disabled.is_none() || row.context != Context::Global {
+                out.push(offer);
+            }
+        }
+    }
+    out
+}
+
+/// A line of the help.
+#[derive(Debug, Clone)]
+pub enum HelpLine {
+    /// A heading.
+    Heading(&'static str),
+    /// An action.
+    Action(Offer),
+    /// A sentence.
+    Text(String),
+    /// Nothing.
+    Blank,
+}
+
+/// The help of what lies under the help: its own keys first.
+pub fn help(model: &Model) -> Vec<HelpLine> {
+    let mut out = Vec::new();
+    for context in screen_contexts(model) {
+        out.push(HelpLine::Heading(context.title()));
+        out.extend(
+            ACTIONS.iter().filter(|r| r.context == context).map(|r| HelpLine::Action(offer(model, r))),
+        );
+        out.push(HelpLine::Blank);
+    }
+    out.push(HelpLine::Heading("About"));
+    if let Some(opened) = model.opened.value() {
+        out.push(HelpLine::Text(format!("The case is kept in {}", opened.case)));
+    }
+    out.push(HelpLine::Text("Sources are only ever read. Every time is UTC.".into()));
+    out.push(HelpLine::Text(format!("pitstop {}", model.start.version)));
+    out
+}
+
+/// The actions that fit what was typed into the palette, the best first.
+pub fn palette(model: &Model, typed: &str) -> Vec<Offer> {
+    let matcher = SkimMatcherV2::default();
+    let mut found: Vec<(i64, Offer)> = Vec::new();
+    for context in screen_contexts(model) {
+        for row in ACTIONS.iter().filter(|r| r.context == context && r.action != Action::Palette) {
+            if found.iter().any(|(_, other)| other.row.action == row.action) {
+                continue;
+            }
+            let score = match typed.trim() {
+                "" => Some(0),
+                text => matcher
+                    .fuzzy_match(row.title, text)
+                    .map(|s| s * 2)
+                    .into_iter()
+                    .chain(matcher.fuzzy_match(row.doc, text))
+                    .max(),
+            };
+            found.extend(score.map(|score| (score, offer(model, row))));
+        }
+    }
+    found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    found.into_iter().map(|(_, offer)| offer).collect()
+}
+
+/// The key that does this here, as shown in sentences.
+pub fn key_of(model: &Model, action: Action) -> String {
+    let contexts = screen_contexts(model);
+    row(&contexts, action)
+        .and_then(|r| model.keymap.keys(r.context, action).next())
+        .map(|chord| chord.to_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,185 @@
+//! What the screens are about, as the runtime hands it in: only words of the trade.
+
+use crate::domain::coverage::{Gap, Segment};
+use crate::domain::diff::{DocumentDiff, NamespaceDiff};
+use crate::domain::op::{Op, OpKind};
+use crate::domain::progress::Phase;
+use crate::domain::snapshot::SnapshotInfo;
+use crate::domain::stop::{OtherTools, Stop, ValidStops};
+use crate::domain::{Error, Position};
+
+use super::axis::Axis;
+
+/// The sources, opened.
+#[derive(Debug, Clone, Default)]
+pub struct Opened {
+    /// The case's folder, for humans.
+    pub case: String,
+    /// The snapshots, in the order of their edges.
+    pub bases: Vec<Base>,
+    /// Stretches of oplog without gap.
+    pub segments: Vec<Segment>,
+    /// The gaps between them.
+    pub gaps: Vec<Gap>,
+    /// Things to know.
+    pub notes: Vec<String>,
+    /// Oplog entries in all.
+    pub entries: u64,
+    /// The first position known.
+    pub first: Option<Position>,
+    /// The last position known.
+    pub last: Option<Position>,
+    /// Where a restore can go; never empty.
+    pub targets: Vec<Target>,
+}
+
+/// A snapshot and the stops it allows.
+#[derive(Debug, Clone)]
+pub struct Base {
+    /// What it is.
+    pub info: SnapshotInfo,
+    /// The stops; `None` = it is no point in time.
+    pub valid: Option<ValidStops>,
+}
+
+/// A place a restore can go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// As on the command line: `isolated`, `dump:DIR`.
+    pub spec: String,
+    /// What it is, a sentence.
+    pub what: String,
+}
+
+/// The oplog as columns, ready to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Indexed {
+    /// How many ops there are (a transaction counts as many as it holds).
+    pub ops: u64,
+}
+
+/// Some rows of the list of ops.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// The number of the first one in the list.
+    pub start: u64,
+    /// They.
+    pub ops: Vec<Op>,
+}
+
+impl Page {
+    /// The op in a row of the list.
+    pub fn get(&self, row: u64) -> Option<&Op> {
+        self.ops.get(usize::try_from(row.checked_sub(self.start)?).ok()?)
+    }
+
+    /// Whether it holds all these rows.
+    pub fn holds(&self, rows: &std::ops::Range<u64>) -> bool {
+        rows.is_empty() || (self.start <= rows.start && rows.end <= self.start + self.ops.len() as u64)
+    }
+}
+
+/// Ops counted by bar and kind (in the order of [`OpKind::ALL`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bars {
+    /// The axis they belong to.
+    pub axis: Axis,
+    /// One row a bar.
+    pub counts: Vec<[u32; OpKind::ALL.len()]>,
+}
+
+/// A text to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Text {
+    /// Its lines; foreign text, to be made visible before it is shown.
+    pub lines: Vec<String>,
+}
+
+/// The stop, looked at.
+#[derive(Debug, Clone)]
+pub struct StopFacts {
+    /// With both its neighbours.
+    pub stop: Stop,
+    /// The same for other tools.
+    pub tools: OtherTools,
+    /// Ops behind it that would be left out.
+    pub left_out: u64,
+    /// The same by namespace, the largest first.
+    pub by_namespace: Vec<(String, u64)>,
+}
+
+/// What going back changes, in numbers.
+#[derive(Debug, Clone)]
+pub struct Diff {
+    /// The stop it was made for.
+    pub stop: Position,
+    /// What it is compared with.
+    pub against: Stop,
+    /// The namespaces that differ.
+    pub namespaces: Vec<NamespaceDiff>,
+}
+
+/// What going back changes in one namespace.
+#[derive(Debug, Clone, Default)]
+pub struct Documents {
+    /// The documents, as many as were asked for.
+    pub documents: Vec<DocumentDiff>,
+    /// Whether there are more.
+    pub limited: bool,
+}
+
+/// What became of a restore.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// What went wrong; `None` = complete and verified.
+    pub error: Option<Error>,
+    /// What is there now.
+    pub restored: Option<Restored>,
+    /// What was compared.
+    pub checks: Vec<Check>,
+    /// Things to know.
+    pub notes: Vec<String>,
+    /// How long each phase took, in seconds.
+    pub phases: Vec<(Phase, f64)>,
+    /// How long it took in all, in seconds.
+    pub seconds: f64,
+    /// The folder of the restore, with its log.
+    pub folder: String,
+}
+
+/// What a restore left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// A word: `isolated mongod`, `dump directory`, `server`.
+    pub kind: String,
+    /// How to get at it, without secrets.
+    pub place: String,
+    /// How to go on, a sentence.
+    pub next: String,
+}
+
+/// One collection, compared with what it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Its name.
+    pub ns: String,
+    /// Documents sent.
+    pub expected: u64,
+    /// Documents read back.
+    pub found: u64,
+    /// Whether the documents are equal.
+    pub documents_ok: bool,
+    /// Whether the indexes are.
+    pub indexes_ok: bool,
+    /// Whether type and options are.
+    pub options_ok: bool,
+    /// Each difference, for a human.
+    pub differences: Vec<String>,
+}
+
+impl Check {
+    /// Whether nothing differs.
+    pub fn ok(&self) -> bool {
+        self.documents_ok && self.indexes_ok && self.options_ok && self.differences.is_empty()
+    }
+}

@@ -1,0 +1,154 @@
+//! What the application asks for. Effects are data: they can be compared in tests, and the one
+//! place that carries them out is the one place where something can be written.
+
+use super::axis::Axis;
+use super::jobs::{JobId, Slot};
+use crate::domain::Position;
+
+/// Something to be done outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Answer this question, and end with exactly one [`super::JobEvent::Ended`].
+    Start {
+        /// Under this name; the job before it in the same slot is of no interest any more.
+        job: JobId,
+        /// The question.
+        work: Work,
+    },
+    /// The job in this slot is of no interest any more.
+    Cancel(Slot),
+    /// Restore. Writes; only ever behind a confirmation.
+    Restore {
+        /// Under this name.
+        job: JobId,
+        /// What.
+        request: RestoreRequest,
+    },
+    /// Ask the restore that runs to stop. Only ever behind a confirmation.
+    CancelRestore,
+    /// Put something into the clipboard.
+    Copy(Copy),
+    /// Hand the terminal back to the shell until resumed.
+    Suspend,
+    /// Draw everything anew.
+    Redraw,
+    /// Leave.
+    Quit,
+}
+
+impl Effect {
+    /// Whether it changes anything beyond this program and its screen.
+    pub fn writes(&self) -> bool {
+        matches!(self, Effect::Restore { .. } | Effect::CancelRestore)
+    }
+}
+
+/// What a restore is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreRequest {
+    /// The exclusive bound.
+    pub bound: Position,
+    /// The base, if one was named.
+    pub snapshot: Option<String>,
+    /// Where to, as on the command line.
+    pub target: String,
+}
+
+/// What to put into the clipboard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Copy {
+    /// This text.
+    Text(String),
+    /// How to connect to what was restored, with its password, which is not known here.
+    Connection,
+}
+
+/// A question. Rows are counted in the list of ops that `filter` leaves, all of them without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// Open the sources.
+    Open,
+    /// Read the oplog into columns.
+    Index,
+    /// Find the bursts that look like damage.
+    Suspects,
+    /// How many ops does this query leave?
+    Filter {
+        /// The query.
+        query: String,
+    },
+    /// Which is the next row from `from` on (itself excluded) that the query matches? Goes round
+    /// at the end.
+    Search {
+        /// The query.
+        query: String,
+        /// The list to search.
+        filter: Option<String>,
+        /// Where to begin.
+        from: u64,
+        /// Which way.
+        direction: Direction,
+    },
+    /// Which is the first row at or behind this position?
+    Locate {
+        /// The list.
+        filter: Option<String>,
+        /// The position.
+        pos: Position,
+    },
+    /// Decode these rows.
+    Rows {
+        /// The list.
+        filter: Option<String>,
+        /// The first.
+        start: u64,
+        /// How many.
+        count: u64,
+    },
+    /// Count ops in each bar.
+    Bars {
+        /// The list.
+        filter: Option<String>,
+        /// The bars.
+        axis: Axis,
+    },
+    /// Decode all of one op.
+    Detail {
+        /// The list.
+        filter: Option<String>,
+        /// Its row.
+        row: u64,
+    },
+    /// Which are the neighbours of this stop, and what follows it?
+    Stop {
+        /// The exclusive bound.
+        bound: Position,
+    },
+    /// What does going back to this stop change?
+    Diff {
+        /// The exclusive bound.
+        bound: Position,
+        /// The base, if one was named.
+        snapshot: Option<String>,
+    },
+    /// And which documents in this namespace?
+    Documents {
+        /// The exclusive bound.
+        bound: Position,
+        /// The base, if one was named.
+        snapshot: Option<String>,
+        /// The namespace.
+        ns: String,
+    },
+    /// What would a restore do?
+    Plan(RestoreRequest),
+}
+
+/// Which way to search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To later ops.
+    Forward,
+    /// To earlier ops.
+    Backward,
+}

@@ -1,0 +1,158 @@
+//! What runs. A slot holds one job at a time: a newer one replaces it, and answers of the older
+//! one are dropped at the door by their generation.
+
+use std::collections::BTreeMap;
+
+use crate::domain::progress::Reading;
+
+/// A kind of question; the latest one asked wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Slot {
+    /// Opening the sources.
+    Open,
+    /// Reading the oplog into columns.
+    Index,
+    /// Looking for damage.
+    Suspects,
+    /// Finding all ops that a filter matches.
+    Filter,
+    /// Finding the next op that a search matches.
+    Search,
+    /// Finding the op at a position.
+    Locate,
+    /// Decoding the visible ops.
+    Rows,
+    /// Counting the visible bars.
+    Bars,
+    /// Decoding one op.
+    Detail,
+    /// The neighbours of the stop.
+    Stop,
+    /// What going back changes, in numbers.
+    Diff,
+    /// What going back changes, document by document.
+    Documents,
+    /// The plan.
+    Plan,
+    /// The restore.
+    Restore,
+}
+
+impl Slot {
+    /// What it does, as in "… is awaited".
+    pub fn doing(self) -> &'static str {
+        match self {
+            Slot::Open => "opening the sources",
+            Slot::Index => "reading the oplog",
+            Slot::Suspects => "looking for damage",
+            Slot::Filter => "filtering",
+            Slot::Search => "searching",
+            Slot::Locate => "going there",
+            Slot::Rows => "reading ops",
+            Slot::Bars => "counting",
+            Slot::Detail => "reading the op",
+            Slot::Stop => "looking at the stop",
+            Slot::Diff => "comparing the stop with the end",
+            Slot::Documents => "comparing documents",
+            Slot::Plan => "planning",
+            Slot::Restore => "restoring",
+        }
+    }
+
+    /// Whether a person waits for it long enough to be told. The others answer within a frame
+    /// or two.
+    fn is_long(self) -> bool {
+        !matches!(self, Slot::Rows | Slot::Bars | Slot::Detail | Slot::Locate | Slot::Stop)
+    }
+}
+
+/// One job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct JobId {
+    /// What it is about.
+    pub slot: Slot,
+    /// Which of them.
+    pub generation: u64,
+}
+
+/// A job that runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Running {
+    /// Which of its slot.
+    pub generation: u64,
+    /// Since when, in milliseconds of the runtime's clock.
+    pub since: u64,
+    /// How far it is.
+    pub reading: Option<Reading>,
+}
+
+/// All jobs that run.
+#[derive(Debug, Clone, Default)]
+pub struct Jobs {
+    generation: u64,
+    running: BTreeMap<Slot, Running>,
+}
+
+impl Jobs {
+    /// Starts one; the one before it in this slot is forgotten.
+    pub fn start(&mut self, slot: Slot, now: u64) -> JobId {
+        self.generation += 1;
+        let generation = self.generation;
+        self.running.insert(slot, Running { generation, since: now, reading: None });
+        JobId { slot, generation }
+    }
+
+    /// Notes how far a job is; `false` = it is an old one.
+    pub fn progress(&mut self, id: JobId, reading: Reading) -> bool {
+        match self.running.get_mut(&id.slot) {
+            Some(running) if running.generation == id.generation => {
+                running.reading = Some(reading);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A job has ended; `false` = it is an old one and its answer of no use.
+    pub fn end(&mut self, id: JobId) -> bool {
+        let current = self.running.get(&id.slot).is_some_and(|r| r.generation == id.generation);
+        if current {
+            self.running.remove(&id.slot);
+        }
+        current
+    }
+
+    /// The job in a slot.
+    pub fn get(&self, slot: Slot) -> Option<&Running> {
+        self.running.get(&slot)
+    }
+
+    /// Whether anything runs.
+    pub fn any(&self) -> bool {
+        !self.running.is_empty()
+    }
+
+    /// The long jobs that run, the oldest kind first.
+    pub fn long(&self) -> impl Iterator<Item = (Slot, &Running)> {
+        self.running.iter().filter(|(slot, _)| slot.is_long()).map(|(slot, running)| (*slot, running))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_wins() {
+        let mut jobs = Jobs::default();
+        let old = jobs.start(Slot::Diff, 0);
+        let new = jobs.start(Slot::Diff, 5);
+        let other = jobs.start(Slot::Stop, 6);
+        assert!(!jobs.end(old));
+        assert!(jobs.end(new));
+        assert!(!jobs.end(new), "a job ends once");
+        assert!(jobs.any());
+        assert_eq!(jobs.long().count(), 0);
+        assert!(jobs.end(other) && !jobs.any());
+    }
+}

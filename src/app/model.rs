@@ -1,0 +1,204 @@
+//! The whole state of the application, and nothing that draws or does anything.
+
+use super::data::{Opened, StopFacts, Target};
+use super::jobs::{Jobs, Slot};
+use super::loadable::Loadable;
+use super::overlay::Overlay;
+use super::screens::{plan, preview, restore, snapshots, suspects, timeline};
+use super::window::Window;
+use crate::domain::{Error, Position};
+use crate::keys::{Key, Keymap};
+
+/// What the runtime knows before anything is opened.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// The sources as given, for humans, without secrets.
+    pub source: String,
+    /// Whether this is the built-in incident.
+    pub demo: bool,
+    /// Where the log of this run is, for the help.
+    pub version: String,
+}
+
+/// The screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Screen {
+    /// The snapshots, and what the oplog covers.
+    Snapshots,
+    /// Activity over time, and the ops.
+    Timeline,
+    /// Bursts that look like damage.
+    Suspects,
+    /// What going back would change.
+    Preview,
+    /// What a restore would do.
+    Plan,
+    /// A restore, running or ended.
+    Restore,
+}
+
+/// What has been chosen so far: base, stop, target.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// The base, where one was named; else the newest before the stop.
+    pub snapshot: Option<String>,
+    /// The exclusive bound.
+    pub stop: Option<Position>,
+    /// The stop, looked at.
+    pub facts: Loadable<StopFacts>,
+    /// Which of the targets.
+    pub target: usize,
+}
+
+/// One line about what just happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The line.
+    pub text: String,
+    /// Whether it is bad news.
+    pub bad: bool,
+}
+
+/// Something that went wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mishap {
+    /// When, in seconds since 1970.
+    pub utc: i64,
+    /// What.
+    pub error: Error,
+}
+
+/// Everything.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// What was known at the start.
+    pub start: Start,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// Milliseconds of the runtime's clock.
+    pub now: u64,
+    /// Seconds since 1970.
+    pub utc: i64,
+    /// Which keys do what.
+    pub keymap: Keymap,
+    /// Keys of a sequence that has begun.
+    pub pressed: Vec<Key>,
+    /// The screens, the visible one last; never empty.
+    pub stack: Vec<Screen>,
+    /// What lies over the screen, the uppermost last.
+    pub overlays: Vec<Overlay>,
+    /// What runs.
+    pub jobs: Jobs,
+    /// The last thing to say.
+    pub status: Option<Status>,
+    /// What went wrong so far, the newest last.
+    pub mishaps: Vec<Mishap>,
+    /// The sources.
+    pub opened: Loadable<Opened>,
+    /// What has been chosen.
+    pub choice: Choice,
+    /// The list of snapshots.
+    pub snapshots: Window,
+    /// The timeline.
+    pub timeline: timeline::Timeline,
+    /// The suspects.
+    pub suspects: suspects::Suspects,
+    /// The preview.
+    pub preview: preview::Preview,
+    /// The plan.
+    pub plan: plan::Planning,
+    /// The restore.
+    pub restore: Option<restore::Restore>,
+    /// When Ctrl-c was pressed last.
+    pub interrupted: Option<u64>,
+}
+
+impl Model {
+    /// The state before anything has happened.
+    pub fn new(start: Start) -> Self {
+        Model {
+            start,
+            size: (80, 24),
+            now: 0,
+            utc: 0,
+            keymap: Keymap::default(),
+            pressed: Vec::new(),
+            stack: vec![Screen::Snapshots],
+            overlays: Vec::new(),
+            jobs: Jobs::default(),
+            status: None,
+            mishaps: Vec::new(),
+            opened: Loadable::Idle,
+            choice: Choice::default(),
+            snapshots: Window::default(),
+            timeline: timeline::Timeline::default(),
+            suspects: suspects::Suspects::default(),
+            preview: preview::Preview::default(),
+            plan: plan::Planning::default(),
+            restore: None,
+            interrupted: None,
+        }
+    }
+
+    /// The visible screen.
+    pub fn screen(&self) -> Screen {
+        self.stack.last().copied().unwrap_or(Screen::Snapshots)
+    }
+
+    /// Shows a screen; one that lies below on the stack is gone back to.
+    pub fn show(&mut self, screen: Screen) {
+        match self.stack.iter().position(|s| *s == screen) {
+            Some(at) => self.stack.truncate(at + 1),
+            None => self.stack.push(screen),
+        }
+    }
+
+    /// The target chosen.
+    pub fn target(&self) -> Option<&Target> {
+        self.opened.value()?.targets.get(self.choice.target)
+    }
+
+    /// The snapshot that the stop would use: the one named, else the newest before it.
+    pub fn base(&self) -> Option<crate::domain::Result<&crate::domain::snapshot::SnapshotInfo>> {
+        let opened = self.opened.value()?;
+        let bound = self.choice.stop?;
+        Some(snapshots::base(opened, self.choice.snapshot.as_deref(), bound))
+    }
+
+    /// Says something in the status line.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.status = Some(Status { text: text.into(), bad: false });
+    }
+
+    /// Notes that something went wrong, and says so.
+    pub fn fail(&mut self, error: &Error) {
+        let text = match error.place.as_str() {
+            "" => format!("{}: {}", error.doing, error.cause),
+            place => format!("{} {place}: {}", error.doing, error.cause),
+        };
+        self.status = Some(Status { text, bad: true });
+        if self.mishaps.len() == MISHAPS {
+            self.mishaps.remove(0);
+        }
+        self.mishaps.push(Mishap { utc: self.utc, error: error.clone() });
+    }
+
+    /// Whether a restore runs.
+    pub fn is_restoring(&self) -> bool {
+        self.jobs.get(Slot::Restore).is_some()
+    }
+
+    /// After how many milliseconds the screen will look different without any message; `None` =
+    /// never. Something that runs is shown with its time.
+    pub fn next_change(&self) -> Option<u64> {
+        if self.jobs.any() {
+            return Some(100);
+        }
+        // The clock in the header shows minutes.
+        let second = u64::try_from(self.utc.rem_euclid(60)).unwrap_or(0);
+        Some((60 - second) * 1000)
+    }
+}
+
+/// How many errors are kept.
+const MISHAPS: usize = 100;

@@ -1,0 +1,84 @@
+//! What happens to the application.
+
+use super::data::{Bars, Diff, Documents, Indexed, Opened, Outcome, Page, StopFacts, Text};
+use super::jobs::JobId;
+use crate::domain::Result;
+use crate::domain::burst::Burst;
+use crate::domain::plan::Plan;
+use crate::domain::progress::Reading;
+use crate::keys::{Action, Key};
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted.
+    Paste(String),
+    /// The mouse was clicked on something.
+    Click(Hit),
+    /// The wheel was turned: so many rows down.
+    Wheel(i64),
+    /// The terminal has this many columns and rows.
+    Resize(u16, u16),
+    /// It is now: milliseconds of the runtime's clock, and seconds since 1970.
+    Now {
+        /// Never goes back.
+        ms: u64,
+        /// UTC.
+        utc: i64,
+    },
+    /// Something about a job.
+    Job(JobId, JobEvent),
+    /// Copying has worked, said in words, or not.
+    Copied(Result<String>),
+}
+
+/// What can happen to a job.
+#[derive(Debug, Clone)]
+pub enum JobEvent {
+    /// It is this far.
+    Progress(Reading),
+    /// It has ended, in whatever way; this comes exactly once.
+    Ended(Result<Answer>),
+}
+
+/// What a job answers, one for each [`super::Work`].
+#[derive(Debug, Clone)]
+#[allow(missing_docs)] // Named after the question each of them answers.
+pub enum Answer {
+    Opened(Box<Opened>),
+    Indexed(Indexed),
+    Suspects(Vec<Burst>),
+    /// How many ops are left.
+    Filtered(u64),
+    /// The row; `None` = no op matches.
+    Found(Option<u64>),
+    /// The row; `None` = there is none.
+    Located(Option<u64>),
+    Rows(Page),
+    Bars(Bars),
+    Detail(Text),
+    Stop(Box<StopFacts>),
+    Diff(Box<Diff>),
+    Documents(Documents),
+    Plan(Box<Plan>),
+    Restored(Box<Outcome>),
+}
+
+/// Something on the screen that can be clicked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hit {
+    /// A row of the main list.
+    Row(u64),
+    /// A row of the list beside it.
+    SideRow(u64),
+    /// A bar of the timeline.
+    Bar(u16),
+    /// A hint of the footer.
+    Hint(Action),
+    /// A line of the overlay.
+    OverlayRow(u64),
+    /// No or Yes.
+    Answer(bool),
+}

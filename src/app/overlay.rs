@@ -1,0 +1,248 @@
+//! What lies over a screen: data, not closures, so that it can be tested and drawn by anybody.
+
+use super::data::Text;
+use super::effect::{Copy, Effect};
+use super::loadable::Loadable;
+use super::model::Model;
+use super::text_field::TextField;
+use super::view;
+use super::window::{Motion, Window};
+use super::{actions, screens};
+use crate::keys::{Action, Context};
+
+/// One of them.
+#[derive(Debug, Clone)]
+pub enum Overlay {
+    /// All keys of what lies below.
+    Help(Window),
+    /// All actions, by name.
+    Palette(Palette),
+    /// A question.
+    Confirm(Confirm),
+    /// A line to type.
+    Prompt(Prompt),
+    /// A few things to choose from.
+    Menu(Menu),
+    /// A text.
+    Detail(Detail),
+    /// The chosen stop and its neighbours.
+    Stop,
+    /// What went wrong so far.
+    Errors(Window),
+}
+
+/// All actions that fit what was typed.
+#[derive(Debug, Clone, Default)]
+pub struct Palette {
+    /// What was typed.
+    pub field: TextField,
+    /// Which is highlighted.
+    pub list: Window,
+}
+
+/// A question with No and Yes; No is preselected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirm {
+    /// The question.
+    pub question: String,
+    /// What, where, how much, what is not touched.
+    pub facts: Vec<String>,
+    /// What Yes is called.
+    pub yes: String,
+    /// What No is called.
+    pub no: String,
+    /// Whether Yes is highlighted.
+    pub on_yes: bool,
+    /// What Yes does.
+    pub then: Then,
+}
+
+/// What a Yes sets off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// The restore that was planned.
+    Restore,
+    /// The end of the restore that runs.
+    CancelRestore,
+    /// The end of this program.
+    Quit,
+}
+
+/// What is being typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// What for.
+    pub purpose: Purpose,
+    /// The line.
+    pub field: TextField,
+    /// Why it was not taken.
+    pub problem: Option<String>,
+}
+
+/// What a line is typed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To jump to an op.
+    Search,
+    /// To narrow the list.
+    Filter,
+    /// To jump to a time.
+    GoTo,
+}
+
+/// A few things to choose from.
+#[derive(Debug, Clone)]
+pub struct Menu {
+    /// What for.
+    pub title: String,
+    /// The lines: a name, what is shown of it, and what is copied.
+    pub items: Vec<(String, String, Copy)>,
+    /// Which is highlighted.
+    pub list: Window,
+}
+
+/// A text to read.
+#[derive(Debug, Clone)]
+pub struct Detail {
+    /// What it is.
+    pub title: String,
+    /// The text; `None` = the detail of the selected op, wherever that is.
+    pub text: Loadable<Text>,
+    /// What the copy key copies.
+    pub copy: String,
+    /// How far it is scrolled.
+    pub list: Window,
+}
+
+impl Overlay {
+    /// The contexts in which keys are looked up.
+    pub fn contexts(&self) -> Vec<Context> {
+        use Context::*;
+        match self {
+            Overlay::Help(_) | Overlay::Detail(_) | Overlay::Errors(_) => vec![Detail, List, Global],
+            Overlay::Palette(_) => vec![Palette, Global],
+            Overlay::Confirm(_) => vec![Confirm, Global],
+            Overlay::Prompt(_) => vec![Prompt, Global],
+            Overlay::Menu(_) => vec![Menu, List, Global],
+            Overlay::Stop => vec![Stop, Global],
+        }
+    }
+
+    /// Whether what lies below can be acted on through it.
+    pub fn is_modal(&self) -> bool {
+        matches!(self, Overlay::Palette(_) | Overlay::Confirm(_) | Overlay::Prompt(_) | Overlay::Menu(_))
+    }
+
+    /// The line that is being typed.
+    pub fn field(&mut self) -> Option<&mut TextField> {
+        match self {
+            Overlay::Prompt(prompt) => {
+                prompt.problem = None;
+                Some(&mut prompt.field)
+            }
+            Overlay::Palette(palette) => {
+                palette.list = Window::default();
+                Some(&mut palette.field)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Carries an action out on the uppermost overlay; `false` = it is not for it.
+pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool {
+    if let Some(motion) = actions::motion(action) {
+        return go(model, motion);
+    }
+    match (model.overlays.last_mut(), action) {
+        (Some(_), Action::Back) => {
+            model.overlays.pop();
+        }
+        (Some(Overlay::Confirm(confirm)), Action::Switch) => confirm.on_yes = !confirm.on_yes,
+        (Some(Overlay::Confirm(confirm)), Action::PickYes) => confirm.on_yes = true,
+        (Some(Overlay::Confirm(confirm)), Action::PickNo) => confirm.on_yes = false,
+        (Some(Overlay::Confirm(confirm)), Action::Accept) => {
+            let (on_yes, then) = (confirm.on_yes, confirm.then);
+            model.overlays.pop();
+            if on_yes {
+                confirmed(model, then, out);
+            }
+        }
+        (Some(Overlay::Prompt(prompt)), Action::Accept) => {
+            let (purpose, text) = (prompt.purpose, prompt.field.text().trim().to_owned());
+            match screens::timeline::typed(model, purpose, &text, out) {
+                Ok(()) => {
+                    model.overlays.retain(|o| !matches!(o, Overlay::Prompt(_)));
+                }
+                Err(problem) => {
+                    if let Some(Overlay::Prompt(prompt)) = model.overlays.last_mut() {
+                        prompt.problem = Some(problem);
+                    }
+                }
+            }
+        }
+        (Some(Overlay::Palette(palette)), Action::Accept) => {
+            let (text, at) = (palette.field.text().to_owned(), palette.list.cursor);
+            model.overlays.pop();
+            let found = actions::palette(model, &text);
+            if let Some(entry) = usize::try_from(at).ok().and_then(|at| found.get(at)) {
+                super::update::perform(model, entry.row.action, out);
+            }
+        }
+        (Some(Overlay::Menu(menu)), Action::Accept) => {
+            let item = usize::try_from(menu.list.cursor).ok().and_then(|at| menu.items.get(at));
+            out.extend(item.map(|(_, _, copy)| Effect::Copy(copy.clone())));
+            model.overlays.pop();
+        }
+        (Some(Overlay::Detail(detail)), Action::Copy) => {
+            out.push(Effect::Copy(Copy::Text(detail.copy.clone())));
+        }
+        (Some(Overlay::Errors(list)), Action::Copy) => {
+            let at = usize::try_from(list.cursor).unwrap_or(usize::MAX);
+            let mishap = model.mishaps.iter().rev().nth(at);
+            out.extend(mishap.map(|m| Effect::Copy(Copy::Text(m.error.to_string()))));
+        }
+        (Some(Overlay::Help(_)), Action::Copy) => {
+            out.push(Effect::Copy(Copy::Text(crate::keys::key_table())));
+        }
+        (Some(Overlay::Stop), _) => return screens::stop::perform(model, action, out),
+        _ => return false,
+    }
+    true
+}
+
+/// Moves in the uppermost overlay; `false` = it has nothing to move in.
+fn go(model: &mut Model, motion: Motion) -> bool {
+    let rows = view::reader_rows(model.size);
+    let (mishaps, help) = (model.mishaps.len() as u64, actions::help(model).len() as u64);
+    let found = match model.overlays.last() {
+        Some(Overlay::Palette(palette)) => actions::palette(model, palette.field.text()).len() as u64,
+        _ => 0,
+    };
+    match model.overlays.last_mut() {
+        Some(Overlay::Help(list)) => scroll(list, motion, help, rows),
+        Some(Overlay::Detail(detail)) => {
+            let len = detail.text.value().map_or(0, |text| text.lines.len() as u64);
+            scroll(&mut detail.list, motion, len, rows);
+        }
+        Some(Overlay::Errors(list)) => list.go(motion, mishaps, rows),
+        Some(Overlay::Menu(menu)) => menu.list.go(motion, menu.items.len() as u64, rows),
+        Some(Overlay::Palette(palette)) => palette.list.go(motion, found, rows.saturating_sub(2)),
+        _ => return false,
+    }
+    true
+}
+
+/// Scrolls a text: there is no cursor in it, so the first row moves.
+pub fn scroll(list: &mut Window, motion: Motion, len: u64, rows: u64) {
+    list.cursor = list.top;
+    list.go(motion, len.saturating_sub(rows) + 1, 1);
+}
+
+fn confirmed(model: &mut Model, then: Then, out: &mut Vec<Effect>) {
+    match then {
+        Then::Restore => screens::plan::confirmed(model, out),
+        Then::CancelRestore => screens::restore::cancel(model, out),
+        Then::Quit => out.push(Effect::Quit),
+    }
+}

@@ -1,0 +1,312 @@
+//! One message in, effects out: routing only. What an action means is said by the screen or the
+//! overlay it belongs to.
+
+use super::actions::{contexts, enabled};
+use super::answers;
+use super::effect::{Copy, Effect, Work};
+use super::jobs::{JobId, Slot};
+use super::loadable::Loadable;
+use super::model::{Model, Screen};
+use super::msg::{Hit, JobEvent, Msg};
+use super::overlay::{self, Confirm, Menu, Overlay, Palette, Then};
+use super::screens::{plan, preview, restore, snapshots, stop, suspects, timeline};
+use super::values;
+use super::window::Window;
+use crate::keys::{Action, Code, Key, Resolution};
+
+/// Two Ctrl-c within this many milliseconds leave the program.
+const TWICE: u64 = 2000;
+
+/// Takes one message.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    let mut out = Vec::new();
+    match msg {
+        Msg::Key(pressed) => key(model, pressed, &mut out),
+        Msg::Paste(text) => {
+            if let Some(field) = model.overlays.last_mut().and_then(Overlay::field) {
+                field.paste(&text);
+            }
+        }
+        Msg::Click(hit) => click(model, hit, &mut out),
+        Msg::Wheel(rows) => wheel(model, rows, &mut out),
+        Msg::Resize(columns, rows) => model.size = (columns, rows),
+        Msg::Now { ms, utc } => {
+            model.now = ms;
+            model.utc = utc;
+        }
+        Msg::Job(id, JobEvent::Progress(reading)) => {
+            if model.jobs.progress(id, reading) && id.slot == Slot::Restore {
+                restore::progress(model, reading);
+            }
+        }
+        Msg::Job(id, JobEvent::Ended(answer)) => {
+            if model.jobs.end(id) {
+                answers::ended(model, id.slot, answer, &mut out);
+            }
+        }
+        Msg::Copied(Ok(text)) => model.say(text),
+        Msg::Copied(Err(error)) => model.fail(&error),
+    }
+    timeline::demand(model, &mut out);
+    preview::demand(model, &mut out);
+    out
+}
+
+/// The first thing to do.
+pub fn begin(model: &mut Model) -> Vec<Effect> {
+    let mut out = Vec::new();
+    snapshots::open(model, &mut out);
+    out
+}
+
+/// Starts a job: the one before it in its slot is of no interest any more.
+pub fn ask(model: &mut Model, slot: Slot, work: Work, out: &mut Vec<Effect>) {
+    let job: JobId = model.jobs.start(slot, model.now);
+    out.push(Effect::Start { job, work });
+}
+
+fn key(model: &mut Model, pressed: Key, out: &mut Vec<Effect>) {
+    model.status = None;
+    let types = matches!(pressed.code, Code::Char(_)) && !pressed.ctrl;
+    if types && let Some(field) = model.overlays.last_mut().and_then(Overlay::field) {
+        field.key(pressed);
+        return;
+    }
+    model.pressed.push(pressed);
+    match model.keymap.resolve(&contexts(model), &model.pressed) {
+        Resolution::Action(action) => {
+            model.pressed.clear();
+            perform(model, action, out);
+        }
+        Resolution::Begun => {}
+        Resolution::Nothing => {
+            // A sequence that leads nowhere: the last key may mean something by itself.
+            let again = model.pressed.len() > 1;
+            model.pressed.clear();
+            if again {
+                key(model, pressed, out);
+            } else if let Some(field) = model.overlays.last_mut().and_then(Overlay::field) {
+                field.key(pressed);
+            }
+        }
+    }
+}
+
+/// Carries an action out, or says why it cannot be.
+pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
+    if let Err(reason) = enabled(model, action) {
+        model.say(reason);
+        return;
+    }
+    let covered = !model.overlays.is_empty();
+    let modal = model.overlays.last().is_some_and(Overlay::is_modal);
+    if covered && overlay::perform(model, action, out) {
+        return;
+    }
+    let passes = matches!(action, Action::Interrupt | Action::Suspend | Action::Redraw);
+    if modal && !passes {
+        return;
+    }
+    let done = !covered
+        && match model.screen() {
+            Screen::Snapshots => snapshots::perform(model, action, out),
+            Screen::Timeline => timeline::perform(model, action, out),
+            Screen::Suspects => suspects::perform(model, action, out),
+            Screen::Preview => preview::perform(model, action, out),
+            Screen::Plan => plan::perform(model, action, out),
+            Screen::Restore => restore::perform(model, action, out),
+        };
+    if !done {
+        global(model, action, out);
+    }
+}
+
+fn global(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
+    match action {
+        Action::Preview | Action::ScreenPreview => preview::show(model, out),
+        Action::Plan => plan::show(model, out),
+        Action::ScreenSnapshots => go(model, Screen::Snapshots),
+        Action::ScreenTimeline => go(model, Screen::Timeline),
+        Action::ScreenSuspects => go(model, Screen::Suspects),
+        Action::ScreenRestore => go(model, Screen::Restore),
+        Action::Help => model.overlays.push(Overlay::Help(Window::default())),
+        Action::Palette => model.overlays.push(Overlay::Palette(Palette::default())),
+        Action::Errors => model.overlays.push(Overlay::Errors(Window::default())),
+        Action::Back => {
+            if model.stack.len() > 1 {
+                model.stack.pop();
+            } else {
+                model.say("this is the first screen: q leaves");
+            }
+        }
+        Action::Copy => model.overlays.extend(copy_menu(model).map(Overlay::Menu)),
+        Action::Retry => retry(model, out),
+        Action::Quit => quit(model, out),
+        Action::Interrupt => interrupt(model, out),
+        Action::Suspend => out.push(Effect::Suspend),
+        Action::Redraw => out.push(Effect::Redraw),
+        _ => {}
+    }
+}
+
+fn go(model: &mut Model, screen: Screen) {
+    model.overlays.clear();
+    model.show(screen);
+}
+
+fn quit(model: &mut Model, out: &mut Vec<Effect>) {
+    if !model.is_restoring() {
+        out.push(Effect::Quit);
+        return;
+    }
+    model.overlays.push(Overlay::Confirm(Confirm {
+        question: "Leave while the restore runs?".into(),
+        facts: vec![
+            "It is a process of its own and goes on to its end.".into(),
+            "`pitstop targets` lists what it leaves behind.".into(),
+        ],
+        yes: "Yes, leave it running".into(),
+        no: "No, stay".into(),
+        on_yes: false,
+        then: Then::Quit,
+    }));
+}
+
+fn interrupt(model: &mut Model, out: &mut Vec<Effect>) {
+    let twice = model.interrupted.is_some_and(|at| model.now.saturating_sub(at) <= TWICE);
+    if twice {
+        out.push(Effect::Quit);
+        return;
+    }
+    model.interrupted = Some(model.now);
+    if model.overlays.pop().is_some() {
+        return;
+    }
+    let waiting: Vec<Slot> =
+        model.jobs.long().map(|(slot, _)| slot).filter(|s| *s != Slot::Restore).collect();
+    out.extend(waiting.iter().map(|slot| Effect::Cancel(*slot)));
+    model.say(match (waiting.first(), model.is_restoring()) {
+        (Some(slot), _) => format!("stopping: {}", slot.doing()),
+        (None, true) => "Ctrl-c again leaves; the restore goes on by itself".into(),
+        (None, false) => "Ctrl-c again leaves".into(),
+    });
+}
+
+/// What can be copied here: the op, the stop.
+fn copy_menu(model: &Model) -> Option<Menu> {
+    let mut items = Vec::new();
+    let mut add = |name: &str, text: String| items.push((name.to_owned(), text.clone(), Copy::Text(text)));
+    if model.screen() == Screen::Timeline
+        && let Some(op) = model.timeline.selected()
+    {
+        add("the position", op.pos.to_string());
+        add("the time", op.time.clone());
+        add("the namespace", op.ns.clone());
+        if let Some(id) = &op.id {
+            add("the _id", id.to_string());
+        }
+        if let Some(text) =
+            model.timeline.detail.1.ready().filter(|_| model.timeline.detail.0 == model.timeline.list.cursor)
+        {
+            add("the op", text.lines.join("\n"));
+        }
+    }
+    if model.screen() == Screen::Preview
+        && let Some(document) = model.preview.document()
+    {
+        add("the _id", document.id.to_string());
+        add("the difference", values::copy_of(document));
+    }
+    if model.screen() == Screen::Suspects
+        && let Some(burst) = model.suspects.selected()
+    {
+        add("the first position", burst.first.to_string());
+        add("the last position", burst.last.to_string());
+    }
+    if let Some(stop) = stop::menu(model) {
+        items.extend(stop.items);
+    }
+    if items.is_empty() {
+        items.push((
+            "the sources".into(),
+            model.start.source.clone(),
+            Copy::Text(model.start.source.clone()),
+        ));
+    }
+    Some(Menu { title: "Copy".into(), items, list: Window::default() })
+}
+
+/// What has failed on this screen.
+pub fn failed(model: &Model) -> Option<Slot> {
+    if model.opened.error().is_some() {
+        return Some(Slot::Open);
+    }
+    match model.screen() {
+        Screen::Timeline if model.timeline.index.error().is_some() => Some(Slot::Index),
+        Screen::Suspects if model.timeline.index.error().is_some() => Some(Slot::Index),
+        Screen::Suspects if model.suspects.found.error().is_some() => Some(Slot::Suspects),
+        Screen::Preview if model.preview.diff.error().is_some() => Some(Slot::Diff),
+        Screen::Preview => model.preview.shown().and_then(Loadable::error).map(|_| Slot::Documents),
+        Screen::Plan if model.plan.plan.error().is_some() => Some(Slot::Plan),
+        _ => None,
+    }
+}
+
+fn retry(model: &mut Model, out: &mut Vec<Effect>) {
+    match failed(model) {
+        Some(Slot::Open) => snapshots::open(model, out),
+        Some(Slot::Index) => timeline::index(model, out),
+        Some(Slot::Suspects) => suspects::look(model, out),
+        Some(Slot::Diff) => preview::compare(model, out),
+        Some(Slot::Documents) => model.preview.documents.retain(|_, d| d.error().is_none()),
+        Some(Slot::Plan) => plan::make(model, out),
+        _ => {}
+    }
+}
+
+fn wheel(model: &mut Model, rows: i64, out: &mut Vec<Effect>) {
+    let action = if rows < 0 { Action::Up } else { Action::Down };
+    for _ in 0..rows.unsigned_abs().min(20) {
+        perform(model, action, out);
+    }
+}
+
+fn click(model: &mut Model, hit: Hit, out: &mut Vec<Effect>) {
+    match hit {
+        Hit::Hint(action) => perform(model, action, out),
+        Hit::Answer(yes) => {
+            if let Some(Overlay::Confirm(confirm)) = model.overlays.last_mut() {
+                confirm.on_yes = yes;
+            }
+        }
+        Hit::OverlayRow(row) => match model.overlays.last_mut() {
+            Some(Overlay::Palette(palette)) => palette.list.cursor = row,
+            Some(Overlay::Menu(menu)) => menu.list.cursor = row,
+            _ => {}
+        },
+        _ if !model.overlays.is_empty() => {}
+        Hit::Bar(bar) => {
+            if let Some(pos) = model.timeline.axis.map(|axis| axis.edge(bar)) {
+                timeline::go_to(model, pos, out);
+            }
+        }
+        Hit::Row(row) => to_row(model, row),
+        Hit::SideRow(row) => {
+            model.preview.on_side = true;
+            model.preview.side.cursor = row;
+        }
+    }
+}
+
+fn to_row(model: &mut Model, row: u64) {
+    match model.screen() {
+        Screen::Snapshots => model.snapshots.cursor = row,
+        Screen::Timeline => model.timeline.list.cursor = row,
+        Screen::Suspects => model.suspects.list.cursor = row,
+        Screen::Preview => {
+            model.preview.on_side = false;
+            model.preview.list.cursor = row;
+        }
+        Screen::Plan | Screen::Restore => {}
+    }
+}

@@ -1,0 +1,209 @@
+//! Values as people read them: Extended JSON in the shorter spelling of the shell. Types stay
+//! visible: `1`, `1.0` and `NumberLong(1)` are three different things.
+
+use serde_json::{Map, Value};
+
+use super::data::Text;
+use crate::domain::diff::{DocumentDiff, Fate};
+
+/// A value on one line.
+pub fn short(value: &Value) -> String {
+    if let Some(text) = typed(value) {
+        return text;
+    }
+    match value {
+        Value::Object(map) if map.is_empty() => "{}".into(),
+        Value::Object(map) => {
+            let fields: Vec<String> = map.iter().map(|(k, v)| format!("{}: {}", name(k), short(v))).collect();
+            format!("{{ {} }}", fields.join(", "))
+        }
+        Value::Array(list) => format!("[{}]", list.iter().map(short).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+/// A value on as many lines as it takes, indented.
+pub fn lines(value: &Value) -> Vec<String> {
+    let mut out = Vec::new();
+    block("", value, "", 0, &mut out);
+    out
+}
+
+const WIDE: usize = 60;
+
+fn block(before: &str, value: &Value, after: &str, depth: usize, out: &mut Vec<String>) {
+    let indent = "  ".repeat(depth);
+    let one_line = short(value);
+    let nested = match value {
+        Value::Object(map) => typed(value).is_none() && !map.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        _ => false,
+    };
+    if !nested || (depth > 0 && one_line.chars().count() + before.len() <= WIDE) {
+        out.push(format!("{indent}{before}{one_line}{after}"));
+        return;
+    }
+    let comma = |at: usize, len: usize| if at + 1 < len { "," } else { "" };
+    match value {
+        Value::Object(map) => {
+            out.push(format!("{indent}{before}{{"));
+            for (at, (key, inner)) in map.iter().enumerate() {
+                block(&format!("{}: ", name(key)), inner, comma(at, map.len()), depth + 1, out);
+            }
+            out.push(format!("{indent}}}{after}"));
+        }
+        Value::Array(list) => {
+            out.push(format!("{indent}{before}["));
+            for (at, inner) in list.iter().enumerate() {
+                block("", inner, comma(at, list.len()), depth + 1, out);
+            }
+            out.push(format!("{indent}]{after}"));
+        }
+        _ => {}
+    }
+}
+
+/// A field's name, quoted where it has to be.
+fn name(key: &str) -> String {
+    let plain = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$');
+    if plain { key.to_owned() } else { Value::from(key).to_string() }
+}
+
+/// The typed values of Extended JSON; `None` = it is none of them.
+fn typed(value: &Value) -> Option<String> {
+    let Value::Object(map) = value else { return None };
+    let (key, inner) = map.iter().next()?;
+    let text = inner.as_str();
+    if map.len() == 1 {
+        return match (key.as_str(), text) {
+            ("$oid", Some(hex)) => Some(format!("ObjectId({hex:?})")),
+            ("$numberInt", Some(n)) => Some(n.to_owned()),
+            ("$numberLong", Some(n)) => Some(format!("NumberLong({n})")),
+            ("$numberDouble", Some(n)) => Some(n.to_owned()),
+            ("$numberDecimal", Some(n)) => Some(format!("NumberDecimal({n:?})")),
+            ("$date", _) => Some(format!("ISODate({:?})", date(inner)?)),
+            ("$timestamp", _) => {
+                let part = |field| inner.get(field).and_then(Value::as_u64);
+                Some(format!("Timestamp({}, {})", part("t")?, part("i")?))
+            }
+            ("$binary", _) => binary(inner),
+            ("$uuid", Some(id)) => Some(format!("UUID({id:?})")),
+            ("$undefined", _) => Some("undefined".into()),
+            ("$minKey", _) => Some("MinKey".into()),
+            ("$maxKey", _) => Some("MaxKey".into()),
+            ("$symbol", Some(s)) => Some(format!("Symbol({s:?})")),
+            ("$code", Some(s)) => Some(format!("Code({s:?})")),
+            ("$regularExpression", _) => regex(inner),
+            _ => None,
+        };
+    }
+    None
+}
+
+fn regex(inner: &Value) -> Option<String> {
+    let Value::Object(map) = inner else { return None };
+    let text = |m: &Map<String, Value>, key| m.get(key).and_then(Value::as_str).map(str::to_owned);
+    Some(format!("/{}/{}", text(map, "pattern")?, text(map, "options")?))
+}
+
+fn binary(inner: &Value) -> Option<String> {
+    let text = |key| inner.get(key).and_then(Value::as_str);
+    Some(format!("Binary({:?}, {:?})", text("subType")?, text("base64")?))
+}
+
+fn date(inner: &Value) -> Option<String> {
+    if let Some(text) = inner.as_str() {
+        return Some(text.to_owned());
+    }
+    let millis: i64 = inner.get("$numberLong")?.as_str()?.parse().ok()?;
+    let time = chrono::DateTime::from_timestamp_millis(millis)?;
+    Some(time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+}
+
+/// A document that differs, as text: what is there now, what comes back.
+pub fn difference(document: &DocumentDiff) -> Text {
+    let mut out = Vec::new();
+    let whole = |title: &str, sign: char, value: &Option<Value>, out: &mut Vec<String>| {
+        out.push(title.to_owned());
+        out.extend(value.iter().flat_map(lines).map(|line| format!("{sign} {line}")));
+    };
+    match document.fate {
+        Fate::ComesBack => whole("It is gone now, and comes back:", '+', &document.at_stop, &mut out),
+        Fate::GoesAway => whole("It is there now, and goes away:", '-', &document.against, &mut out),
+        Fate::ChangesBack => {
+            out.push("It changes back (- now, + at the stop):".into());
+            for field in &document.fields {
+                let path = if field.path.is_empty() { "the whole document" } else { &field.path };
+                let note = if field.order_only { " (only the order of fields)" } else { "" };
+                out.push(String::new());
+                out.push(format!("  {path}{note}"));
+                let mut side = |sign, value: &Option<Value>| match value {
+                    Some(value) => {
+                        out.extend(lines(value).into_iter().map(|line| format!("{sign}   {line}")))
+                    }
+                    None => out.push(format!("{sign}   (not there)")),
+                };
+                side('-', &field.against);
+                side('+', &field.at_stop);
+            }
+            out.push(String::new());
+            out.push("The document at the stop:".into());
+            out.extend(document.at_stop.iter().flat_map(lines).map(|line| format!("  {line}")));
+        }
+    }
+    Text { lines: out }
+}
+
+/// The fields that change back, on one line.
+pub fn fields_line(document: &DocumentDiff) -> String {
+    let side = |value: &Option<Value>| value.as_ref().map_or_else(|| "(not there)".to_owned(), short);
+    match document.fate {
+        Fate::ComesBack => document.at_stop.as_ref().map(short).unwrap_or_default(),
+        Fate::GoesAway => document.against.as_ref().map(short).unwrap_or_default(),
+        Fate::ChangesBack => document
+            .fields
+            .iter()
+            .map(|f| format!("{}: {} -> {}", f.path, side(&f.against), side(&f.at_stop)))
+            .collect::<Vec<_>>()
+            .join("   "),
+    }
+}
+
+/// The whole difference as canonical Extended JSON.
+pub fn copy_of(document: &DocumentDiff) -> String {
+    serde_json::to_string_pretty(document).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn types_stay_visible() {
+        for (value, want) in [
+            (json!({"$numberInt": "1"}), "1"),
+            (json!({"$numberDouble": "1.0"}), "1.0"),
+            (json!({"$numberLong": "1"}), "NumberLong(1)"),
+            (json!({"$oid": "65f0a1b2c3d4e5f6a7b8c9d0"}), "ObjectId(\"65f0a1b2c3d4e5f6a7b8c9d0\")"),
+            (json!({"$date": {"$numberLong": "1791988867000"}}), "ISODate(\"2026-10-14T14:41:07Z\")"),
+            (json!({"$timestamp": {"t": 5, "i": 7}}), "Timestamp(5, 7)"),
+            (json!({"a": {"$numberInt": "1"}, "b.c": [true, null]}), "{ a: 1, \"b.c\": [true, null] }"),
+            (json!({"$numberInt": "1", "x": 1}), "{ $numberInt: \"1\", x: 1 }"),
+            (json!({}), "{}"),
+        ] {
+            assert_eq!(short(&value), want);
+        }
+    }
+
+    #[test]
+    fn a_document_takes_the_lines_it_needs() {
+        let value = json!({"_id": 1, "items": ["a".repeat(40), "b".repeat(40)], "small": {"x": 1}});
+        let text = lines(&value);
+        assert_eq!(text[0], "{");
+        assert_eq!(text[1], "  _id: 1,");
+        assert_eq!(text[2], "  items: [");
+        assert_eq!(text[6], "  small: { x: 1 }");
+        assert_eq!(text[7], "}");
+    }
+}

@@ -1,0 +1,268 @@
+//! THE table of actions: one row for each action in each context. Everything that shows, explains
+//! or dispatches a key reads these rows.
+
+/// Where keys mean something. Several are active at once; the innermost is asked first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Context {
+    /// The list of snapshots.
+    Snapshots,
+    /// The timeline of operations.
+    Timeline,
+    /// The list of suspects.
+    Suspects,
+    /// The panel that shows the chosen stop.
+    Stop,
+    /// What going back would change.
+    Preview,
+    /// The plan of a restore.
+    Plan,
+    /// A restore that runs.
+    Restore,
+    /// A restore that has ended.
+    Result,
+    /// A question with No and Yes.
+    Confirm,
+    /// A line to type into.
+    Prompt,
+    /// The list of all actions.
+    Palette,
+    /// A choice of a few things.
+    Menu,
+    /// A text to read.
+    Detail,
+    /// Everything that can be moved through.
+    List,
+    /// Everywhere.
+    Global,
+}
+
+impl Context {
+    /// All of them, in the order of the README.
+    pub const ALL: [Context; 15] = [
+        Context::Snapshots,
+        Context::Timeline,
+        Context::Suspects,
+        Context::Stop,
+        Context::Preview,
+        Context::Plan,
+        Context::Restore,
+        Context::Result,
+        Context::Confirm,
+        Context::Prompt,
+        Context::Palette,
+        Context::Menu,
+        Context::Detail,
+        Context::List,
+        Context::Global,
+    ];
+
+    /// Its heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Context::Snapshots => "Snapshots",
+            Context::Timeline => "Timeline",
+            Context::Suspects => "Suspects",
+            Context::Stop => "The stop",
+            Context::Preview => "Preview",
+            Context::Plan => "Plan",
+            Context::Restore => "A running restore",
+            Context::Result => "The result",
+            Context::Confirm => "A question",
+            Context::Prompt => "Typing",
+            Context::Palette => "All actions",
+            Context::Menu => "A choice",
+            Context::Detail => "Reading",
+            Context::List => "Moving",
+            Context::Global => "Everywhere",
+        }
+    }
+}
+
+/// What can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)] // Each is documented by its rows, for users and readers alike.
+pub enum Action {
+    Open,
+    Search,
+    SearchNext,
+    SearchPrevious,
+    Filter,
+    ClearFilter,
+    NextSuspect,
+    PreviousSuspect,
+    NextEdge,
+    PreviousEdge,
+    GoTo,
+    ZoomIn,
+    ZoomOut,
+    ZoomFit,
+    BarLeft,
+    BarRight,
+    StopBefore,
+    StopAfter,
+    StopEarlier,
+    StopLater,
+    ShowStop,
+    Preview,
+    Plan,
+    OtherPane,
+    NextTarget,
+    Ask,
+    CancelRestore,
+    Retry,
+    Switch,
+    PickNo,
+    PickYes,
+    Accept,
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    Top,
+    Bottom,
+    ScreenSnapshots,
+    ScreenTimeline,
+    ScreenSuspects,
+    ScreenPreview,
+    ScreenRestore,
+    Copy,
+    Errors,
+    Help,
+    Palette,
+    Back,
+    Quit,
+    Interrupt,
+    Suspend,
+    Redraw,
+}
+
+/// Whether an action can change anything outside this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Danger {
+    /// It only looks.
+    None,
+    /// It writes or ends something; a question with No preselected stands before it.
+    Asks,
+}
+
+/// One action in one context.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// What is done.
+    pub action: Action,
+    /// Where.
+    pub context: Context,
+    /// The keys that do it, the one shown first in front.
+    pub keys: &'static [&'static str],
+    /// A word or two for the footer; empty = help only.
+    pub short: &'static str,
+    /// Its name, in help and palette.
+    pub title: &'static str,
+    /// What it does, a line.
+    pub doc: &'static str,
+    /// What it can do to the world.
+    pub danger: Danger,
+}
+
+/// The row of an action in the first of these contexts that has it.
+pub fn row(contexts: &[Context], action: Action) -> Option<&'static Row> {
+    contexts.iter().find_map(|c| ACTIONS.iter().find(|r| r.context == *c && r.action == action))
+}
+
+const fn looks(
+    context: Context,
+    action: Action,
+    keys: &'static [&'static str],
+    short: &'static str,
+    title: &'static str,
+    doc: &'static str,
+) -> Row {
+    Row { action, context, keys, short, title, doc, danger: Danger::None }
+}
+
+const fn asks(
+    context: Context,
+    action: Action,
+    keys: &'static [&'static str],
+    short: &'static str,
+    title: &'static str,
+    doc: &'static str,
+) -> Row {
+    Row { action, context, keys, short, title, doc, danger: Danger::Asks }
+}
+
+use Action as A;
+use Context as C;
+
+/// The table. Within a context the order is that of the footer.
+#[rustfmt::skip]
+pub const ACTIONS: &[Row] = &[
+    looks(C::Snapshots, A::Open, &["Enter"], "timeline", "Look at its oplog", "Take this snapshot as base and show what happened after it."),
+    looks(C::Timeline, A::Search, &["/"], "search", "Search", "Jump to the next op that a query matches: op:delete ns:shop.* id:42 words /regex/."),
+    looks(C::Timeline, A::NextSuspect, &["]"], "next suspect", "Next suspect", "Jump to the next burst that looks like damage."),
+    looks(C::Timeline, A::StopBefore, &["s"], "stop before", "Stop before this op", "Choose the stop so that this op is the first one left out."),
+    looks(C::Timeline, A::Preview, &["d"], "preview", "Preview", "Show what going back to the stop would change, without a restore."),
+    asks(C::Timeline, A::Plan, &["r"], "restore", "Restore", "Plan a restore to the stop; asks before anything is written."),
+    looks(C::Timeline, A::Open, &["Enter"], "details", "Details", "Show the whole op."),
+    looks(C::Timeline, A::Filter, &["f"], "filter", "Filter", "Show only the ops that a query matches."),
+    looks(C::Timeline, A::ZoomIn, &["+", "="], "zoom", "Zoom in", "Show less time in more detail."),
+    looks(C::Timeline, A::ZoomOut, &["-"], "", "Zoom out", "Show more time."),
+    looks(C::Timeline, A::ZoomFit, &["0"], "", "Show all", "Fit all of the oplog into the axis."),
+    looks(C::Timeline, A::BarLeft, &["h", "Left"], "", "Bar to the left", "Jump to the ops of the bar to the left."),
+    looks(C::Timeline, A::BarRight, &["l", "Right"], "", "Bar to the right", "Jump to the ops of the bar to the right."),
+    looks(C::Timeline, A::GoTo, &["t"], "go to", "Go to a time", "Jump to a time or a position: 14:30, 2026-10-14T14:30:00Z, 1791988867:1, end."),
+    looks(C::Timeline, A::SearchNext, &["n"], "", "Next match", "Jump to the next op that the search matches."),
+    looks(C::Timeline, A::SearchPrevious, &["N"], "", "Previous match", "Jump to the previous op that the search matches."),
+    looks(C::Timeline, A::ClearFilter, &["F"], "", "Clear the filter", "Show all ops again."),
+    looks(C::Timeline, A::PreviousSuspect, &["["], "", "Previous suspect", "Jump to the previous burst that looks like damage."),
+    looks(C::Timeline, A::NextEdge, &["}"], "", "Next gap or snapshot", "Jump to the next gap or snapshot."),
+    looks(C::Timeline, A::PreviousEdge, &["{"], "", "Previous gap or snapshot", "Jump to the previous gap or snapshot."),
+    looks(C::Timeline, A::StopAfter, &["S"], "", "Stop after this op", "Choose the stop so that this op is the last one applied."),
+    looks(C::Timeline, A::ShowStop, &["x"], "", "Show the stop", "Show the chosen stop with both its neighbours."),
+    looks(C::Suspects, A::Open, &["Enter"], "show on timeline", "Show on the timeline", "Jump to its first op on the timeline."),
+    looks(C::Suspects, A::StopBefore, &["s"], "stop before", "Stop before it", "Choose the stop so that its first op is the first one left out."),
+    looks(C::Stop, A::Preview, &["Enter", "d"], "preview", "Preview", "Show what going back to the stop would change, without a restore."),
+    asks(C::Stop, A::Plan, &["r"], "restore", "Restore", "Plan a restore to the stop; asks before anything is written."),
+    looks(C::Stop, A::StopEarlier, &["Left", "h", "<"], "one op earlier", "One op earlier", "Move the stop before the op that is the last applied."),
+    looks(C::Stop, A::StopLater, &["Right", "l", ">"], "one op later", "One op later", "Move the stop behind the op that is the first left out."),
+    asks(C::Preview, A::Plan, &["r"], "restore", "Restore", "Plan a restore to the stop; asks before anything is written."),
+    looks(C::Preview, A::Open, &["Enter"], "open", "Open", "Go from the namespaces to the documents, and from there into one."),
+    looks(C::Preview, A::OtherPane, &["Tab", "Shift-Tab", "Left", "Right"], "other pane", "Other pane", "Go between namespaces and documents."),
+    asks(C::Plan, A::Ask, &["Enter", "r"], "restore", "Restore", "Ask, and then restore by this plan."),
+    looks(C::Plan, A::NextTarget, &["t"], "other target", "Other target", "Choose where the state goes: an isolated mongod, or a dump directory."),
+    looks(C::Restore, A::Back, &["Esc"], "leave it running", "Leave it running", "Go back; the restore is a process of its own and goes on."),
+    asks(C::Restore, A::CancelRestore, &["x"], "cancel", "Cancel the restore", "Ask, and then stop the restore; what it has begun stays marked as incomplete."),
+    looks(C::Result, A::Copy, &["y"], "copy", "Copy", "Copy how to connect, the folder, or the error."),
+    looks(C::Confirm, A::Switch, &["Left", "Right", "Tab", "Shift-Tab", "h", "l"], "switch", "Switch", "Go between No and Yes."),
+    looks(C::Confirm, A::PickYes, &["y"], "to Yes", "To Yes", "Put the choice on Yes; Enter then confirms."),
+    looks(C::Confirm, A::PickNo, &["n"], "to No", "To No", "Put the choice on No."),
+    looks(C::Confirm, A::Accept, &["Enter"], "do what is chosen", "Do what is chosen", "Carry out No or Yes, whichever is highlighted."),
+    looks(C::Prompt, A::Accept, &["Enter"], "accept", "Accept", "Take what was typed."),
+    looks(C::Palette, A::Accept, &["Enter"], "do it", "Do it", "Carry out the highlighted action."),
+    looks(C::Palette, A::Up, &["Up"], "", "Up", "One action up."),
+    looks(C::Palette, A::Down, &["Down"], "", "Down", "One action down."),
+    looks(C::Menu, A::Accept, &["Enter"], "take it", "Take it", "Take the highlighted line."),
+    looks(C::Detail, A::Back, &["Esc", "q"], "close", "Close", "Go back to what lies below."),
+    looks(C::Detail, A::Copy, &["y"], "copy", "Copy", "Copy the whole text."),
+    looks(C::List, A::Up, &["k", "Up"], "", "Up", "One line up."),
+    looks(C::List, A::Down, &["j", "Down"], "", "Down", "One line down."),
+    looks(C::List, A::PageUp, &["Ctrl-u", "PageUp"], "", "Page up", "One page up."),
+    looks(C::List, A::PageDown, &["Ctrl-d", "PageDown"], "", "Page down", "One page down."),
+    looks(C::List, A::Top, &["g g", "Home"], "", "To the beginning", "To the first line."),
+    looks(C::List, A::Bottom, &["G", "End"], "", "To the end", "To the last line."),
+    looks(C::Global, A::Retry, &["R"], "try again", "Try again", "Do again what has failed on this screen."),
+    looks(C::Global, A::Back, &["Esc"], "back", "Back", "One step back; never leaves the program."),
+    looks(C::Global, A::Help, &["?"], "help", "Help", "Show all keys of this screen."),
+    looks(C::Global, A::Palette, &[":", "Ctrl-p"], "", "All actions", "Find an action by its name."),
+    looks(C::Global, A::Copy, &["y"], "", "Copy", "Copy the position, the stop for this and other tools, or what is shown."),
+    looks(C::Global, A::ScreenSnapshots, &["1"], "", "Snapshots", "Show the snapshots."),
+    looks(C::Global, A::ScreenTimeline, &["2"], "", "Timeline", "Show the timeline."),
+    looks(C::Global, A::ScreenSuspects, &["3"], "", "Suspects", "Show the bursts that look like damage."),
+    looks(C::Global, A::ScreenPreview, &["4"], "", "Preview", "Show what going back to the stop would change."),
+    looks(C::Global, A::ScreenRestore, &["5"], "", "Restore", "Show the restore that runs or has ended."),
+    looks(C::Global, A::Errors, &["!"], "", "Errors", "Show what went wrong so far."),
+    looks(C::Global, A::Quit, &["q"], "quit", "Quit", "Leave; asks when a restore runs, which then goes on by itself."),
+    looks(C::Global, A::Interrupt, &["Ctrl-c"], "", "Interrupt", "Stop what is awaited; twice leaves the program."),
+    looks(C::Global, A::Suspend, &["Ctrl-z"], "", "Suspend", "Go back to the shell; fg returns."),
+    looks(C::Global, A::Redraw, &["Ctrl-r", "Ctrl-l"], "", "Draw again", "Draw everything anew."),
+];

@@ -1,0 +1,190 @@
+//! What stands around every screen: where one is, what is chosen, what runs and went wrong, and
+//! which keys are of use.
+
+use super::canvas::{Canvas, width};
+use super::glyphs::{Glyph, spinner};
+use super::states;
+use super::theme::Role;
+use crate::app::view::{Area, SMALLEST};
+use crate::app::{Hit, Model, Screen, actions};
+use crate::domain::Position;
+
+/// Below the smallest workable size: one calm line.
+pub fn too_small(c: &mut Canvas, size: (u16, u16)) {
+    let text =
+        format!("pitstop: {}x{} is too small, {}x{} is needed", size.0, size.1, SMALLEST.0, SMALLEST.1);
+    c.text(0, size.1 / 2, size.0, &text, Role::Text);
+}
+
+/// The name of a screen.
+pub fn title(screen: Screen) -> &'static str {
+    match screen {
+        Screen::Snapshots => "Snapshots",
+        Screen::Timeline => "Timeline",
+        Screen::Suspects => "Suspects",
+        Screen::Preview => "Preview",
+        Screen::Plan => "Plan",
+        Screen::Restore => "Restore",
+    }
+}
+
+/// Where one is: program, source, read-only, the time.
+pub fn header(c: &mut Canvas, model: &Model) {
+    let size = c.area();
+    let clock = clock(model.utc);
+    let right = width(&clock) + 12;
+    c.text(size.w.saturating_sub(width(&clock)), 0, size.w, &clock, Role::Dim);
+    c.text(size.w.saturating_sub(right), 0, 11, " READ-ONLY ", Role::Badge);
+    let room = size.w.saturating_sub(right + 1);
+    let x = c.text(0, 0, room, " pitstop ", Role::Brand);
+    let x = match model.start.demo {
+        true => c.text(x, 0, room.saturating_sub(x), " DEMO ", Role::Badge),
+        false => x,
+    };
+    let x = c.text(x + 1, 0, room.saturating_sub(x + 1), title(model.screen()), Role::Title);
+    c.text(x + 2, 0, room.saturating_sub(x + 2), &model.start.source, Role::Dim);
+}
+
+/// `14:52 UTC`
+fn clock(utc: i64) -> String {
+    let minutes = utc.rem_euclid(86_400) / 60;
+    format!("{:02}:{:02} UTC", minutes / 60, minutes % 60)
+}
+
+/// What is chosen: base, ops, stop, target; in as many words as there is room for.
+pub fn chosen(c: &mut Canvas, model: &Model) {
+    let room = c.area().w.saturating_sub(1);
+    let next = format!(" {} ", c.glyph(Glyph::Next));
+    let (base, edge, fine) = base(model);
+    let base_role = if fine { Role::Text } else { Role::Bad };
+    let stop_role = if model.choice.stop.is_some() { Role::Mark } else { Role::Text };
+    let target = model.target().map_or_else(|| "none yet".to_owned(), |t| t.spec.clone());
+    let target = (target, Role::Text);
+    let (stop, time) = match model.choice.stop {
+        Some(stop) => (format!("before {stop}"), hms(stop)),
+        None => ("none yet".to_owned(), String::new()),
+    };
+    let (from, to) = match (edge, model.choice.stop) {
+        (Some(edge), Some(stop)) if edge < stop => (hms(edge), hms(stop)),
+        _ => (String::new(), "none yet".into()),
+    };
+    let join =
+        |a: &str, word: &str, b: &str| if a.is_empty() { b.to_owned() } else { format!("{a}{word}{b}") };
+    let long_stop = if time.is_empty() { stop.clone() } else { format!("{stop} ({time})") };
+    let ops = join(&from, " to ", &to);
+    let short_ops = if from.is_empty() { to } else { format!("to {to}") };
+    let said = |name: &'static str, text: &str, role| (name, (text.to_owned(), role));
+    let tail: String = base.chars().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect();
+    let ways = [
+        vec![
+            said("base ", &base, base_role),
+            said("ops ", &ops, Role::Text),
+            said("stop ", &long_stop, stop_role),
+            ("target ", target.clone()),
+        ],
+        vec![
+            said("", &base, base_role),
+            said("ops ", &short_ops, Role::Text),
+            said("stop ", &stop, stop_role),
+            ("", target.clone()),
+        ],
+        vec![said("", &tail, base_role), said("stop ", &stop, stop_role), ("", target)],
+    ];
+    let size = |way: &Vec<(&str, (String, Role))>| {
+        let words: u16 = way.iter().map(|(name, (text, _))| width(name) + width(text)).sum();
+        words + 3 * u16::try_from(way.len().saturating_sub(1)).unwrap_or(0)
+    };
+    let Some(way) = ways.iter().find(|way| size(way) <= room).or(ways.last()) else { return };
+    let mut x = 1;
+    for (at, (name, (text, role))) in way.iter().enumerate() {
+        let before = if at > 0 { next.as_str() } else { "" };
+        let left = (room + 1).saturating_sub(x);
+        x = c.pieces(x, 1, left, &[(before, Role::Dim), (name, Role::Dim), (text, *role)]);
+    }
+}
+
+/// The base in words, its edge, and whether it can serve.
+fn base(model: &Model) -> (String, Option<Position>, bool) {
+    match (model.base(), &model.choice.snapshot) {
+        (Some(Ok(info)), _) => (info.id.clone(), info.edge, true),
+        (Some(Err(_)), Some(id)) => (format!("{id}!"), None, false),
+        (Some(Err(_)), None) => ("none fits!".into(), None, false),
+        (None, Some(id)) => (id.clone(), None, true),
+        (None, None) => ("newest before stop".into(), None, true),
+    }
+}
+
+/// The time of day of a position.
+pub fn hms(pos: Position) -> String {
+    pos.time().get(11..19).unwrap_or("?").to_owned()
+}
+
+/// What was said last, and what runs.
+pub fn status(c: &mut Canvas, model: &Model) {
+    let size = c.area();
+    let y = size.h.saturating_sub(2);
+    let mut room = size.w;
+    let running = model.jobs.long().filter(|(_, job)| model.now.saturating_sub(job.since) >= 150).last();
+    if let Some((slot, _)) = running {
+        let text =
+            format!("{} {} {}", spinner(c.charset, model.now), slot.doing(), states::progress(model, slot));
+        let text = text.trim_end().to_owned();
+        room = size.w.saturating_sub(width(&text) + 1);
+        c.text(room, y, size.w, &text, Role::Dim);
+    }
+    if !model.pressed.is_empty() {
+        let keys: Vec<String> = model.pressed.iter().map(|k| k.to_string()).collect();
+        c.text(1, y, room.saturating_sub(2), &format!("{} ...", keys.join(" ")), Role::Key);
+        return;
+    }
+    if let Some(status) = &model.status {
+        let (sign, role) = match status.bad {
+            true => (c.glyph(Glyph::Wrong), Role::Bad),
+            false => (c.glyph(Glyph::Here), Role::Title),
+        };
+        let x = c.pieces(1, y, room.saturating_sub(2), &[(sign, role), (" ", role), (&status.text, role)]);
+        if status.bad {
+            c.text(x + 1, y, room.saturating_sub(x + 2), "(! shows it)", Role::Dim);
+        }
+    }
+}
+
+/// The keys that are of use, the most useful first, as many as there is room for.
+pub fn footer(c: &mut Canvas, model: &Model) {
+    let size = c.area();
+    let y = size.h.saturating_sub(1);
+    let hints = actions::hints(model);
+    // Room is kept for the two keys that always help.
+    let keep = 16;
+    let mut x = 1;
+    let mut last = Vec::new();
+    for hint in &hints {
+        let key = hint.keys.split("  ").next().unwrap_or_default();
+        let wide = width(key) + 1 + width(hint.row.short) + 2;
+        let always = matches!(hint.row.short, "help" | "quit");
+        if always {
+            last.push((key, hint));
+            continue;
+        }
+        if x + wide + keep > size.w {
+            continue;
+        }
+        x = one(c, x, y, key, hint);
+    }
+    for (key, hint) in last {
+        let wide = width(key) + 1 + width(hint.row.short);
+        if x + wide <= size.w {
+            x = one(c, x, y, key, hint);
+        }
+    }
+}
+
+fn one(c: &mut Canvas, x: u16, y: u16, key: &str, hint: &actions::Offer) -> u16 {
+    let (key_role, role) = match hint.disabled {
+        Some(_) => (Role::Dim, Role::Dim),
+        None => (Role::Key, Role::Text),
+    };
+    let end = c.pieces(x, y, u16::MAX, &[(key, key_role), (" ", role), (hint.row.short, role)]);
+    c.hit(Area { x, y, w: end.saturating_sub(x), h: 1 }, Hit::Hint(hint.row.action));
+    end + 2
+}

@@ -1,0 +1,270 @@
+//! What lies over a screen: boxes with a heading, a dashed rule below, and room to breathe.
+
+use super::canvas::{Align, Canvas, width};
+use super::glyphs::Glyph;
+use super::screens;
+use super::states;
+use super::theme::Role;
+use crate::app::actions::{self, HelpLine, Offer};
+use crate::app::overlay::{Confirm, Detail, Menu, Overlay, Palette, Prompt, Purpose};
+use crate::app::view::{self, Area};
+use crate::app::window::Window;
+use crate::app::{Hit, Model, Slot};
+use crate::domain::position::time_of;
+use crate::domain::text::count;
+
+/// Draws the uppermost of them, if there is one.
+pub fn draw(c: &mut Canvas, model: &Model) {
+    match model.overlays.last() {
+        None => {}
+        Some(Overlay::Help(list)) => help(c, model, list),
+        Some(Overlay::Palette(palette)) => draw_palette(c, model, palette),
+        Some(Overlay::Confirm(confirm)) => draw_confirm(c, confirm),
+        Some(Overlay::Prompt(prompt)) => draw_prompt(c, prompt),
+        Some(Overlay::Menu(menu)) => draw_menu(c, menu),
+        Some(Overlay::Detail(detail)) => draw_detail(c, model, detail),
+        Some(Overlay::Stop) => screens::stop(c, model),
+        Some(Overlay::Errors(list)) => errors(c, model, list),
+    }
+}
+
+/// A blank box with a heading; gives the room inside.
+pub fn boxed(c: &mut Canvas, area: Area, title: &str) -> Area {
+    c.clear(area);
+    c.paint(area, Role::OverBody);
+    c.paint(Area { h: 1, ..area }, Role::Over);
+    c.text(area.x + 1, area.y, area.w.saturating_sub(2), title, Role::Over);
+    let side = c.glyph(Glyph::Side);
+    for y in area.y + 1..(area.y + area.h).saturating_sub(1) {
+        c.text(area.x, y, 1, side, Role::Dim);
+        c.text(area.x + area.w - 1, y, 1, side, Role::Dim);
+    }
+    c.rule(area.x, area.y + area.h - 1, area.w);
+    Area { x: area.x + 2, y: area.y + 1, w: area.w.saturating_sub(4), h: area.h.saturating_sub(2) }
+}
+
+fn size(c: &Canvas) -> (u16, u16) {
+    (c.area().w, c.area().h)
+}
+
+fn help(c: &mut Canvas, model: &Model, list: &Window) {
+    let area = view::reader(size(c));
+    let inside = boxed(c, area, "Help   j k scroll   Esc closes");
+    let lines = actions::help(model);
+    let rows = list.top..lines.len() as u64;
+    for (y, row) in (inside.y..inside.y + inside.h).zip(rows) {
+        let Some(line) = usize::try_from(row).ok().and_then(|at| lines.get(at)) else { continue };
+        match line {
+            HelpLine::Heading(text) => {
+                c.text(inside.x, y, inside.w, text, Role::Title);
+            }
+            HelpLine::Action(offer) => action_line(c, offer, Area { y, h: 1, ..inside }),
+            HelpLine::Text(text) => {
+                c.text(inside.x + 2, y, inside.w.saturating_sub(2), text, Role::Text);
+            }
+            HelpLine::Blank => {}
+        }
+    }
+}
+
+/// Keys, name, and what it does or why it cannot be used.
+fn action_line(c: &mut Canvas, offer: &Offer, area: Area) {
+    let (y, end) = (area.y, area.x + area.w);
+    let role = if offer.disabled.is_some() { Role::Dim } else { Role::Key };
+    let x = c.cell(area.x + 2, y, 16, &offer.keys, role, Align::Left) + 1;
+    let name = if area.w >= 90 { 26 } else { 20 };
+    let role = if offer.disabled.is_some() { Role::Dim } else { Role::Text };
+    let x = c.cell(x, y, name, offer.row.title, role, Align::Left) + 1;
+    let text = match &offer.disabled {
+        Some(reason) => format!("not now: {reason}"),
+        None => offer.row.doc.to_owned(),
+    };
+    c.text(x, y, end.saturating_sub(x), &text, Role::Dim);
+}
+
+fn draw_palette(c: &mut Canvas, model: &Model, palette: &Palette) {
+    let area = view::reader(size(c));
+    let inside = boxed(c, area, "All actions   type to find   Enter does it   Esc closes");
+    field(c, inside, "> ", palette.field.split());
+    let found = actions::palette(model, palette.field.text());
+    let list = Area { y: inside.y + 2, h: inside.h.saturating_sub(2), ..inside };
+    if found.is_empty() {
+        states::empty(c, list, "no action fits what you typed", "Ctrl-u clears it");
+        return;
+    }
+    let rows = palette.list.visible(found.len() as u64, u64::from(list.h));
+    for (y, row) in (list.y..list.y + list.h).zip(rows) {
+        let Some(offer) = usize::try_from(row).ok().and_then(|at| found.get(at)) else { continue };
+        let line = Area { y, h: 1, ..list };
+        action_line(c, offer, line);
+        if row == palette.list.cursor {
+            c.paint(line, Role::Selected);
+        }
+        c.hit(line, Hit::OverlayRow(row));
+    }
+}
+
+/// A line being typed, with its cursor.
+fn field(c: &mut Canvas, area: Area, before: &str, (left, right): (&str, &str)) {
+    let x = c.text(area.x, area.y, area.w, before, Role::Key);
+    // What does not fit is cut at the left: the cursor stays visible.
+    let room = (area.x + area.w).saturating_sub(x + 2);
+    let mut left = left;
+    while width(left) > room && !left.is_empty() {
+        left = left.split_at(left.chars().next().map_or(0, char::len_utf8)).1;
+    }
+    let x = c.text(x, area.y, room, left, Role::Text);
+    let mut rest = right.chars();
+    let under = rest.next().map_or_else(|| " ".to_owned(), |ch| ch.to_string());
+    let after = c.text(x, area.y, 2, &under, Role::Text);
+    c.paint(Area { x, y: area.y, w: after.saturating_sub(x).max(1), h: 1 }, Role::Selected);
+    c.text(after, area.y, (area.x + area.w).saturating_sub(after), rest.as_str(), Role::Text);
+}
+
+fn draw_confirm(c: &mut Canvas, confirm: &Confirm) {
+    let wide = size(c).0.saturating_sub(4).min(76);
+    let inner = wide.saturating_sub(4);
+    let facts: Vec<String> = confirm.facts.iter().flat_map(|fact| states::wrap(fact, inner)).collect();
+    let question = states::wrap(&confirm.question, inner);
+    let rows = u16::try_from(question.len() + facts.len() + 6).unwrap_or(u16::MAX);
+    let area = view::overlay(size(c), (wide, rows));
+    let inside = boxed(c, area, "Sure?");
+    let mut y = inside.y;
+    for line in &question {
+        c.text(inside.x, y, inside.w, line, Role::Title);
+        y += 1;
+    }
+    // Where there is little room the answers matter more than the last fact.
+    let bottom = inside.y + inside.h;
+    for line in &facts {
+        if y + 3 < bottom {
+            c.text(inside.x, y + 1, inside.w, line, Role::Text);
+            y += 1;
+        }
+    }
+    let y = bottom.saturating_sub(2);
+    let mut x = inside.x;
+    for (yes, text) in [(false, &confirm.no), (true, &confirm.yes)] {
+        let chosen = confirm.on_yes == yes;
+        let label = if chosen { format!("[ {text} ]") } else { format!("  {text}  ") };
+        let end = c.text(x, y, inside.w, &label, Role::Text);
+        let button = Area { x, y, w: end.saturating_sub(x), h: 1 };
+        if chosen {
+            c.paint(button, Role::Selected);
+        }
+        c.hit(button, Hit::Answer(yes));
+        x = end + 2;
+    }
+    let keys = [
+        ("Left Right", Role::Key),
+        (" or ", Role::Dim),
+        ("n y", Role::Key),
+        (" choose, ", Role::Dim),
+        ("Enter", Role::Key),
+        (" does what is chosen", Role::Dim),
+    ];
+    c.pieces(inside.x, y + 1, inside.w, &keys);
+}
+
+fn draw_prompt(c: &mut Canvas, prompt: &Prompt) {
+    let (w, h) = size(c);
+    let area = Area { x: 0, y: h.saturating_sub(6), w, h: 4 };
+    let (title, hint) = match prompt.purpose {
+        Purpose::Search => ("Search", "jumps to the next op that matches"),
+        Purpose::Filter => ("Filter", "shows only the ops that match; nothing shows all"),
+        Purpose::GoTo => ("Go to", "14:30   -2h   2026-10-14T14:30:00Z   1791988867:1   end"),
+    };
+    let inside = boxed(c, area, &format!("{title}   {hint}"));
+    field(c, inside, "> ", prompt.field.split());
+    let below = Area { y: inside.y + 1, ..inside };
+    match (&prompt.problem, prompt.purpose) {
+        (Some(problem), _) => c.text(below.x, below.y, below.w, problem, Role::Bad),
+        (None, Purpose::GoTo) => c.text(below.x, below.y, below.w, "every time is UTC", Role::Dim),
+        (None, _) => c.text(
+            below.x,
+            below.y,
+            below.w,
+            "op:delete ns:shop.* id:42 after:14:00 before:15:00 size:>1k word /regex/ -not",
+            Role::Dim,
+        ),
+    };
+}
+
+fn draw_menu(c: &mut Canvas, menu: &Menu) {
+    let rows = u16::try_from(menu.items.len() + 2).unwrap_or(u16::MAX);
+    let area = view::overlay(size(c), (size(c).0.saturating_sub(8).min(90), rows));
+    let inside = boxed(c, area, &format!("{}   Enter takes it   Esc closes", menu.title));
+    let visible = menu.list.visible(menu.items.len() as u64, u64::from(inside.h));
+    for (y, row) in (inside.y..inside.y + inside.h).zip(visible) {
+        let Some((name, shown, _)) = usize::try_from(row).ok().and_then(|at| menu.items.get(at)) else {
+            continue;
+        };
+        let line = Area { y, h: 1, ..inside };
+        let x = c.cell(inside.x, y, 20, name, Role::Title, Align::Left) + 1;
+        let first = shown.lines().next().unwrap_or_default();
+        c.text(x, y, (inside.x + inside.w).saturating_sub(x), first, Role::Text);
+        if row == menu.list.cursor {
+            c.paint(line, Role::Selected);
+        }
+        c.hit(line, Hit::OverlayRow(row));
+    }
+}
+
+fn draw_detail(c: &mut Canvas, model: &Model, detail: &Detail) {
+    let area = view::reader(size(c));
+    let inside = boxed(c, area, &detail.title);
+    if states::absent(c, model, inside, Slot::Detail, &detail.text) {
+        return;
+    }
+    let Some(text) = detail.text.value() else { return };
+    let rows = detail.list.top..text.lines.len() as u64;
+    for (y, row) in (inside.y..inside.y + inside.h).zip(rows) {
+        let Some(line) = usize::try_from(row).ok().and_then(|at| text.lines.get(at)) else { continue };
+        let role = match line.chars().next() {
+            Some('+') => Role::Comes,
+            Some('-') => Role::Goes,
+            _ => Role::Text,
+        };
+        c.text(inside.x, y, inside.w, line, role);
+    }
+    let last = (detail.list.top + u64::from(inside.h)).min(text.lines.len() as u64);
+    let place = format!(" {} of {} lines ", count(last), count(text.lines.len() as u64));
+    let x = (area.x + area.w).saturating_sub(width(&place) + 1);
+    c.text(x, area.y + area.h - 1, width(&place), &place, Role::Dim);
+}
+
+fn errors(c: &mut Canvas, model: &Model, list: &Window) {
+    let area = view::reader(size(c));
+    let inside = boxed(c, area, "What went wrong, the newest first   y copies   Esc closes");
+    let mut y = inside.y;
+    let skip = usize::try_from(list.cursor).unwrap_or(0);
+    for (at, mishap) in model.mishaps.iter().rev().enumerate().skip(skip) {
+        let time = u32::try_from(mishap.utc).map(time_of).unwrap_or_default();
+        for (n, line) in mishap
+            .error
+            .to_string()
+            .lines()
+            .flat_map(|l| states::wrap(l, inside.w.saturating_sub(10)))
+            .enumerate()
+        {
+            if y >= inside.y + inside.h {
+                return;
+            }
+            if n == 0 {
+                c.text(inside.x, y, 9, time.get(11..19).unwrap_or("?"), Role::Dim);
+            }
+            c.text(
+                inside.x + 10,
+                y,
+                inside.w.saturating_sub(10),
+                &line,
+                if n == 0 { Role::Bad } else { Role::Text },
+            );
+            if at == skip {
+                c.paint(Area { y, h: 1, ..inside }, Role::Resting);
+            }
+            y += 1;
+        }
+        y += 1;
+    }
+}

@@ -1,0 +1,125 @@
+//! The timeline: the chart, the ops below, and where there is room the highlighted op in full.
+
+use crate::app::screens::timeline::place;
+use crate::app::view::{Area, timeline};
+use crate::app::{Hit, Model, Slot, values};
+use crate::domain::Position;
+use crate::domain::op::Op;
+use crate::domain::text::{bytes, count};
+use crate::ui::canvas::{Align, Canvas};
+use crate::ui::chart::{self, look};
+use crate::ui::glyphs::Glyph;
+use crate::ui::states;
+use crate::ui::theme::Role;
+
+/// Draws it.
+pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
+    if model.opened.value().is_some_and(|o| o.entries == 0) {
+        let next = "name a dump made with --oplog, and the oplog slices taken since";
+        states::empty(c, body, "there is no oplog among the sources", next);
+        return;
+    }
+    if states::absent(c, model, body, Slot::Index, &model.timeline.index) {
+        return;
+    }
+    let view = timeline((c.area().w, c.area().h));
+    chart::draw(c, model, view.chart, view.lane);
+    list(c, model, view.list);
+    if let Some(area) = view.detail {
+        detail(c, model, area);
+    }
+}
+
+fn list(c: &mut Canvas, model: &Model, area: Area) {
+    let head = Area { y: area.y - 1, h: 1, ..area };
+    let mut more = place(model);
+    if let Some(op) = model.timeline.selected() {
+        more = format!("{}  {more}", op.time.get(..10).unwrap_or_default());
+    }
+    if let Some(filter) = &model.timeline.filter {
+        more = format!("{more}  filter {filter}");
+    }
+    if let Some(search) = &model.timeline.search {
+        more = format!("{more}  search {search}");
+    }
+    c.heading(head, head.y, "Ops", &more);
+    if model.timeline.is_empty() {
+        let filter = model.timeline.filter.clone().unwrap_or_default();
+        let what = format!("no op matches the filter {filter}");
+        states::empty(c, area, &what, "f changes the filter, F clears it");
+        return;
+    }
+    let rows = model.timeline.list.visible(model.timeline.len(), u64::from(area.h));
+    for (y, row) in (area.y..area.y + area.h).zip(rows) {
+        let line = Area { y, h: 1, ..area };
+        if let Some(op) = model.timeline.op(row) {
+            draw_op(c, model, op, line);
+        }
+        if row == model.timeline.list.cursor {
+            let here = c.glyph(Glyph::Here);
+            c.text(line.x, y, 1, here, Role::Key);
+            c.paint(line, Role::Selected);
+        }
+        c.hit(line, Hit::Row(row));
+    }
+}
+
+fn draw_op(c: &mut Canvas, model: &Model, op: &Op, area: Area) {
+    let (y, end) = (area.y, area.x + area.w);
+    let (sign, role) = look(op.kind);
+    side(c, model, op.pos, area.x + 1, y);
+    let suspect =
+        model.suspects.around(op.pos).is_some_and(|b| b.ns.to_string() == op.ns && b.kind == op.kind);
+    let x = c.cell(area.x + 3, y, 9, op.time.get(11..19).unwrap_or("?"), Role::Text, Align::Left);
+    let x = c.cell(x, y, 17, &op.pos.to_string(), Role::Dim, Align::Left);
+    c.text(x, y, 1, sign, role);
+    let name = op.command.as_deref().filter(|name| *name != "applyOps").unwrap_or(op.kind.name());
+    let x = c.cell(x + 2, y, 8, name, role, Align::Left);
+    let x = x + 1;
+    let wide = area.w >= 100;
+    let ns = if wide { 28 } else { 18 };
+    let x = c.cell(x, y, ns, &op.ns, Role::Text, Align::Left) + 1;
+    let tail = if wide { 19 } else { 2 };
+    let room = end.saturating_sub(x + tail);
+    let id = op.id.as_ref().map(values::short).unwrap_or_default();
+    let x = c.cell(x, y, room, &id, Role::Text, Align::Left) + 1;
+    if wide {
+        let x = c.cell(x, y, 9, &bytes(op.bytes), Role::Dim, Align::Right) + 1;
+        let txn = if op.txn.is_some() { "txn" } else { "" };
+        c.cell(x, y, 4, txn, Role::Dim, Align::Left);
+    }
+    if suspect {
+        let text = c.glyph(Glyph::Suspect);
+        c.text(end.saturating_sub(1), y, 1, text, Role::Goes);
+    }
+}
+
+/// What the stop means for this op: applied, or left out; the first one left out carries its sign.
+fn side(c: &mut Canvas, model: &Model, pos: Position, x: u16, y: u16) {
+    let Some(stop) = model.choice.stop.filter(|stop| pos >= *stop) else { return };
+    let known = model.choice.facts.value().filter(|f| f.stop.bound == stop);
+    let first = known.and_then(|f| f.stop.first_left_out.as_ref()).map_or(stop, |op| op.pos);
+    let (glyph, role) = if pos == first { (Glyph::Stop, Role::Mark) } else { (Glyph::Side, Role::Mark) };
+    let text = c.glyph(glyph);
+    c.text(x, y, 1, text, role);
+}
+
+fn detail(c: &mut Canvas, model: &Model, area: Area) {
+    let head = Area { y: area.y.saturating_sub(1), h: 1, ..area };
+    let (row, text) = &model.timeline.detail;
+    if *row != model.timeline.list.cursor && !text.is_loading() {
+        c.heading(head, head.y, "The op", "");
+        return;
+    }
+    let Some(text) = text.value() else {
+        c.heading(head, head.y, "The op", "");
+        states::absent(c, model, area, Slot::Detail, text);
+        return;
+    };
+    let hidden = text.lines.len().saturating_sub(usize::from(area.h));
+    let more = if hidden > 0 { format!("{} more lines: Enter", count(hidden as u64)) } else { String::new() };
+    c.heading(head, head.y, "The op", &more);
+    for (y, line) in (area.y..area.y + area.h).zip(&text.lines) {
+        c.text(area.x, y, area.w, line, Role::Text);
+    }
+}

@@ -1,0 +1,429 @@
+//! An incident made of nothing: a day of ops in a shop, a gap, a bulk delete, and answers to
+//! every question, worked out the slow and obvious way.
+
+use pitstop::app::data::*;
+use pitstop::app::effect::{Direction, RestoreRequest};
+use pitstop::app::{Answer, Work, values};
+use pitstop::domain::burst::Burst;
+use pitstop::domain::coverage::{Gap, Segment};
+use pitstop::domain::diff::{DocumentDiff, Fate, FieldDiff, NamespaceDiff};
+use pitstop::domain::op::{Op, OpKind};
+use pitstop::domain::plan::{Cost, Plan, choose_base};
+use pitstop::domain::progress::{Phase, Reading};
+use pitstop::domain::query::{self, RowView};
+use pitstop::domain::snapshot::{CollectionInfo, SnapshotInfo};
+use pitstop::domain::stop::{Stop, other_tools};
+use pitstop::domain::{Error, Namespace, OpTime, Position, Result};
+use serde_json::json;
+
+/// 2026-10-14T00:00:00Z
+pub const DAY: u32 = 1_791_936_000;
+/// When the bulk delete happens: 14:41:07Z.
+pub const DELETE: u32 = DAY + 14 * 3600 + 41 * 60 + 7;
+
+pub struct Fake {
+    pub ops: Vec<Op>,
+    pub opened: Opened,
+    /// Which questions fail.
+    pub fails: Vec<&'static str>,
+    /// Whether nothing differs.
+    pub same: bool,
+}
+
+fn op(secs: u32, inc: u32, kind: OpKind, ns: &str, id: u32) -> Op {
+    let pos = Position::new(secs, inc);
+    Op {
+        pos,
+        time: pos.time(),
+        kind,
+        ns: ns.into(),
+        id: Some(json!({ "$oid": format!("6523a1b0c4d5e6f708{id:06x}") })),
+        command: None,
+        bytes: 180 + u64::from(id % 70),
+        txn: None,
+    }
+}
+
+impl Fake {
+    /// Oplog of a day with a gap from 05:00 to 06:00.
+    pub fn incident() -> Fake {
+        let mut ops = Vec::new();
+        for i in 0..2880u32 {
+            let secs = DAY + 14 + i * 30;
+            if (DAY + 5 * 3600..DAY + 6 * 3600).contains(&secs) {
+                continue;
+            }
+            let hour = (secs - DAY) / 3600;
+            for n in 0..1 + u32::from(hour > 7) + i % 2 {
+                let (kind, ns) = match (i + n) % 5 {
+                    0 | 1 => (OpKind::Insert, "shop.orders"),
+                    2 => (OpKind::Update, "shop.products"),
+                    3 => (OpKind::Update, "shop.customers"),
+                    _ => (OpKind::Replace, "shop.carts"),
+                };
+                ops.push(op(secs, 1 + n, kind, ns, i * 4 + n));
+            }
+            if i % 400 == 399 {
+                ops.push(op(secs, 9, OpKind::Delete, "shop.carts", i * 4));
+            }
+        }
+        for i in 0..1906u32 {
+            ops.push(op(DELETE + i / 960, 1 + i % 960, OpKind::Delete, "shop.orders", 7000 + i));
+        }
+        let mut index = op(DAY + 13 * 3600, 5, OpKind::Command, "shop.orders", 0);
+        (index.id, index.command) = (None, Some("createIndexes".into()));
+        ops.push(index);
+        // A name that somebody made up to fool a reader.
+        ops.push(op(DAY + 15 * 3600, 7, OpKind::Insert, "shop.in\u{202e}xob\u{1b}[31m", 1));
+        ops.sort_by_key(|op| op.pos);
+        let opened = opened(&ops);
+        Fake { ops, opened, fails: Vec::new(), same: false }
+    }
+
+    /// Sources with nothing in them.
+    pub fn nothing() -> Fake {
+        let opened = Opened { targets: targets(), case: "/cases/shop".into(), ..Opened::default() };
+        Fake { ops: Vec::new(), opened, fails: Vec::new(), same: true }
+    }
+
+    fn list(&self, filter: Option<&str>) -> Result<Vec<&Op>> {
+        let Some(text) = filter else { return Ok(self.ops.iter().collect()) };
+        let first = self.opened.first.unwrap_or(Position::MIN);
+        let last = self.opened.last.unwrap_or(Position::MAX);
+        let filter = query::parse(text)?.resolve(first, last)?;
+        Ok(self
+            .ops
+            .iter()
+            .filter(|op| {
+                filter.matches_columns(&RowView {
+                    pos: op.pos,
+                    kind: op.kind,
+                    ns: &op.ns,
+                    size: op.bytes,
+                    txn: None,
+                })
+            })
+            .collect())
+    }
+
+    pub fn answer(&self, work: &Work) -> Result<Answer> {
+        let name = format!("{work:?}");
+        if let Some(fails) = self.fails.iter().find(|f| name.starts_with(**f)) {
+            return Error::failed(
+                "reading the slice",
+                "/backups/shop/oplog/14.bson at byte 4711",
+                format!("the document is cut off ({fails})"),
+            )
+            .hint("copy the file again, or leave it out.")
+            .err();
+        }
+        Ok(match work {
+            Work::Open => Answer::Opened(Box::new(self.opened.clone())),
+            Work::Index => Answer::Indexed(Indexed { ops: self.ops.len() as u64 }),
+            Work::Suspects => Answer::Suspects(self.suspects()),
+            Work::Filter { query } => Answer::Filtered(self.list(Some(query))?.len() as u64),
+            Work::Search { query, filter, from, direction } => {
+                let list = self.list(filter.as_deref())?;
+                let hits = self.list(Some(query))?;
+                let hit = |at: &usize| hits.iter().any(|op| std::ptr::eq(*op, list[*at]));
+                let from = usize::try_from(*from).unwrap();
+                let found = match direction {
+                    Direction::Forward => {
+                        (from + 1..list.len()).chain(0..=from.min(list.len() - 1)).find(hit)
+                    }
+                    Direction::Backward => (0..from).rev().chain((from..list.len()).rev()).find(hit),
+                };
+                Answer::Found(found.map(|at| at as u64))
+            }
+            Work::Locate { filter, pos } => {
+                let list = self.list(filter.as_deref())?;
+                Answer::Located(list.iter().position(|op| op.pos >= *pos).map(|at| at as u64))
+            }
+            Work::Rows { filter, start, count } => {
+                let list = self.list(filter.as_deref())?;
+                let ops = list.into_iter().skip(usize::try_from(*start).unwrap());
+                Answer::Rows(Page {
+                    start: *start,
+                    ops: ops.take(usize::try_from(*count).unwrap()).cloned().collect(),
+                })
+            }
+            Work::Bars { filter, axis } => {
+                let mut counts = vec![[0u32; 6]; usize::from(axis.bars)];
+                for op in self.list(filter.as_deref())? {
+                    if let Some(bar) = axis.bar_of(op.pos) {
+                        let kind = OpKind::ALL.iter().position(|k| *k == op.kind).unwrap();
+                        counts[usize::from(bar)][kind] += 1;
+                    }
+                }
+                Answer::Bars(Bars { axis: *axis, counts })
+            }
+            Work::Detail { filter, row } => {
+                let list = self.list(filter.as_deref())?;
+                let op = list[usize::try_from(*row).unwrap()];
+                let value = json!({
+                    "op": op.kind.name(), "ns": op.ns, "o": { "_id": op.id },
+                    "total": { "$numberDouble": "49.9" }, "items": [{ "sku": "A-17", "n": { "$numberInt": "2" } }],
+                });
+                Answer::Detail(Text { lines: values::lines(&value) })
+            }
+            Work::Stop { bound } => Answer::Stop(Box::new(self.stop(*bound))),
+            Work::Diff { bound, .. } => Answer::Diff(Box::new(Diff {
+                stop: *bound,
+                against: self.stop(self.opened.last.unwrap().next()).stop,
+                namespaces: if self.same { Vec::new() } else { namespaces() },
+            })),
+            Work::Documents { ns, .. } => Answer::Documents(documents(ns)),
+            Work::Plan(request) => Answer::Plan(Box::new(self.plan(request)?)),
+        })
+    }
+
+    fn stop(&self, bound: Position) -> StopFacts {
+        let at = self.ops.partition_point(|op| op.pos < bound);
+        let last = at.checked_sub(1).map(|at| self.ops[at].clone());
+        StopFacts {
+            tools: other_tools(bound, last.as_ref().map(|op| op.pos)),
+            stop: Stop {
+                bound,
+                time: bound.time(),
+                last_applied: last,
+                first_left_out: self.ops.get(at).cloned(),
+            },
+            left_out: (self.ops.len() - at) as u64,
+            by_namespace: vec![("shop.orders".into(), 2011), ("shop.products".into(), 402)],
+        }
+    }
+
+    fn suspects(&self) -> Vec<Burst> {
+        let of = |secs: u32, last: Position, what: &str, ns: &str, kind, documents, share| Burst {
+            kind,
+            ns: Namespace::parse(ns),
+            what: what.into(),
+            first: Position::new(secs, 1),
+            last,
+            time: Position::new(secs, 1).time(),
+            documents,
+            share,
+            stop: Position::new(secs, 1),
+        };
+        if self.ops.is_empty() {
+            return Vec::new();
+        }
+        let end = Position::new(DELETE + 1, 946);
+        vec![
+            of(DELETE, end, "documents deleted", "shop.orders", OpKind::Delete, 1906, 0.83),
+            of(
+                DAY + 16 * 3600 + 14,
+                Position::new(DAY + 16 * 3600 + 14, 240),
+                "the same change to every document",
+                "shop.products",
+                OpKind::Update,
+                240,
+                1.0,
+            ),
+        ]
+    }
+
+    fn plan(&self, request: &RestoreRequest) -> Result<Plan> {
+        let infos: Vec<SnapshotInfo> = self.opened.bases.iter().map(|b| b.info.clone()).collect();
+        let base = choose_base(
+            &infos,
+            request.snapshot.as_deref(),
+            request.bound,
+            &self.opened.segments,
+            &self.opened.gaps,
+        )?;
+        let facts = self.stop(request.bound);
+        Ok(Plan {
+            snapshot: base.clone(),
+            from: base.window_start.unwrap(),
+            stop: facts.stop,
+            other_tools: facts.tools,
+            target: request.target.clone(),
+            cost: Cost {
+                snapshot_documents: base.documents,
+                snapshot_bytes: base.bytes,
+                oplog_entries: 1103,
+                oplog_bytes: 231_400,
+                documents: 3126,
+                collections: 5,
+                indexes: 4,
+            },
+            notes: vec!["users and roles are kept aside".into()],
+        })
+    }
+}
+
+fn targets() -> Vec<Target> {
+    vec![
+        Target {
+            spec: "isolated".into(),
+            what: "a mongod 6.0.5 of its own on 127.0.0.1, with a password".into(),
+        },
+        Target { spec: "dump:/cases/shop/dumps/1".into(), what: "a mongodump directory, made new".into() },
+    ]
+}
+
+fn opened(ops: &[Op]) -> Opened {
+    let gap = Gap {
+        after: ops.iter().rfind(|op| op.pos.secs < DAY + 5 * 3600).unwrap().pos,
+        before: ops.iter().find(|op| op.pos.secs >= DAY + 6 * 3600).unwrap().pos,
+    };
+    let at = |pos| OpTime { pos, term: 3 };
+    let (first, last) = (ops[0].pos, ops[ops.len() - 1].pos);
+    let count = |from, to| ops.iter().filter(|op| op.pos >= from && op.pos <= to).count() as u64;
+    let segments = vec![
+        Segment { first: at(first), last: at(gap.after), entries: count(first, gap.after) },
+        Segment { first: at(gap.before), last: at(last), entries: count(gap.before, last) },
+    ];
+    let bases = [("2026-10-14T02-00-00Z", 2), ("2026-10-14T12-00-00Z", 12)].map(|(id, hour)| {
+        let info = snapshot(id, DAY + hour * 3600);
+        Base { valid: pitstop::domain::plan::valid_stops(&info, &segments), info }
+    });
+    Opened {
+        case: "/cases/shop".into(),
+        bases: bases.to_vec(),
+        gaps: vec![gap],
+        notes: Vec::new(),
+        entries: ops.len() as u64,
+        first: Some(first),
+        last: Some(last),
+        segments,
+        targets: targets(),
+    }
+}
+
+fn snapshot(id: &str, secs: u32) -> SnapshotInfo {
+    let coll = |ns: &str, documents: u64| CollectionInfo {
+        ns: Namespace::parse(ns),
+        kind: "collection".into(),
+        documents,
+        bytes: documents * 212,
+    };
+    let collections = vec![
+        coll("shop.carts", 31),
+        coll("shop.customers", 620),
+        coll("shop.orders", 1999),
+        coll("shop.products", 240),
+        coll("shop.sessions", 88),
+    ];
+    SnapshotInfo {
+        id: id.into(),
+        path: format!("/backups/shop/{id}"),
+        format: "directory".into(),
+        compressed: true,
+        server_version: Some("6.0.5".into()),
+        window_start: Some(Position::new(secs - 16, 1)),
+        edge: Some(Position::new(secs + 44, 1)),
+        documents: collections.iter().map(|c| c.documents).sum(),
+        bytes: collections.iter().map(|c| c.bytes).sum(),
+        collections,
+    }
+}
+
+fn namespaces() -> Vec<NamespaceDiff> {
+    let of = |ns: &str, comes_back, changes_back, goes_away, collection: &[&str]| NamespaceDiff {
+        ns: Namespace::parse(ns),
+        comes_back,
+        changes_back,
+        goes_away,
+        collection: collection.iter().map(|s| (*s).to_owned()).collect(),
+    };
+    vec![
+        of("shop.carts", 0, 12, 3, &[]),
+        of("shop.customers", 0, 17, 4, &[]),
+        of("shop.orders", 1906, 0, 105, &[]),
+        of("shop.products", 0, 240, 0, &["the index price_1 goes away"]),
+    ]
+}
+
+fn documents(ns: &str) -> Documents {
+    let id = |n: u32| json!({ "$oid": format!("6523a1b0c4d5e6f708{n:06x}") });
+    let order = |n: u32| {
+        json!({
+            "_id": id(n), "customer": { "$numberInt": (n % 97).to_string() },
+            "total": { "$numberDouble": "49.9" },
+            "at": { "$date": { "$numberLong": "1791979267000" } },
+            "items": [{ "sku": "A-17", "n": { "$numberInt": "2" } }],
+        })
+    };
+    let documents = (0..40)
+        .map(|n| match ns {
+            "shop.products" => DocumentDiff {
+                ns: Namespace::parse(ns),
+                id: json!({ "$numberInt": n.to_string() }),
+                fate: Fate::ChangesBack,
+                fields: vec![FieldDiff {
+                    path: "price".into(),
+                    at_stop: Some(json!({ "$numberDouble": format!("{n}9.5") })),
+                    against: Some(json!({ "$numberInt": "0" })),
+                    order_only: false,
+                }],
+                at_stop: Some(json!({ "_id": n, "price": { "$numberDouble": format!("{n}9.5") } })),
+                against: Some(json!({ "_id": n, "price": { "$numberInt": "0" } })),
+            },
+            _ => DocumentDiff {
+                ns: Namespace::parse(ns),
+                id: id(7000 + n),
+                fate: if n % 9 == 8 { Fate::GoesAway } else { Fate::ComesBack },
+                fields: Vec::new(),
+                at_stop: (n % 9 != 8).then(|| order(7000 + n)),
+                against: (n % 9 == 8).then(|| order(7000 + n)),
+            },
+        })
+        .collect();
+    Documents { documents, limited: true }
+}
+
+/// What a restore reports while it loads.
+pub fn readings() -> Vec<Reading> {
+    let of = |phase, done, total, bytes| Reading { phase, done, total, bytes };
+    vec![
+        of(Phase::Open, 9, 0, 3_400_000),
+        of(Phase::Fold, 1103, 0, 231_400),
+        of(Phase::Load, 0, 3126, 0),
+        of(Phase::Load, 1200, 3126, 254_400),
+    ]
+}
+
+/// What became of it.
+pub fn outcome(good: bool) -> Outcome {
+    let check = |ns: &str, expected: u64| Check {
+        ns: ns.into(),
+        expected,
+        found: expected,
+        documents_ok: true,
+        indexes_ok: true,
+        options_ok: true,
+        differences: Vec::new(),
+    };
+    let mut checks = vec![
+        check("shop.carts", 34),
+        check("shop.customers", 641),
+        check("shop.orders", 2123),
+        check("shop.products", 240),
+        check("shop.sessions", 88),
+    ];
+    let mut error = None;
+    if !good {
+        checks[2].found = 2122;
+        checks[2].documents_ok = false;
+        checks[2].differences.push("one document less than was sent".into());
+        error = Some(
+            Error::differs("verifying", "shop.orders", "2,123 documents were sent, 2,122 are there")
+                .hint("the target stays marked as incomplete; look at its log, and restore again."),
+        );
+    }
+    Outcome {
+        error,
+        restored: Some(Restored {
+            kind: "isolated mongod".into(),
+            place: "mongodb://pitstop@127.0.0.1:40321/?authSource=admin".into(),
+            next: "It runs until `pitstop targets stop` ends it; the password goes along when copied.".into(),
+        }),
+        checks,
+        notes: vec!["users and roles are kept aside".into()],
+        phases: vec![(Phase::Open, 0.02), (Phase::Fold, 0.01), (Phase::Load, 0.4)],
+        seconds: 1.9,
+        folder: "/cases/shop/restores/1".into(),
+    }
+}
