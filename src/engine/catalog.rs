@@ -21,8 +21,10 @@ pub struct CollId(u32);
 /// How a collection came to be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
-    /// In the snapshot, or by its `create`.
-    Sound,
+    /// The snapshot lists it.
+    Listed,
+    /// By its `create` in the oplog: all it holds is in the oplog too.
+    Created,
     /// Written to before anything created it: its `drop` must follow inside the window.
     Phantom {
         /// The first operation on it.
@@ -49,6 +51,9 @@ pub struct Collection<'a> {
     pub alive: bool,
     /// How it came to be known.
     pub known: Known,
+    /// Where it was renamed inside the snapshot's window although it is older than the window: a
+    /// dump lists and reads by name, so its documents may have been missed, or be another's.
+    pub renamed: Option<Position>,
 }
 
 impl Collection<'_> {
@@ -126,7 +131,8 @@ impl<'a> Catalog<'a> {
                 base: coll.data.iter().collect(),
                 effects: Effects::default(),
                 alive: true,
-                known: Known::Sound,
+                known: Known::Listed,
+                renamed: None,
             });
             if let Some(uuid) = coll.uuid {
                 catalog.by_uuid.insert(uuid, id);
@@ -190,6 +196,7 @@ impl<'a> Catalog<'a> {
             effects: Effects::default(),
             alive: true,
             known,
+            renamed: None,
         });
         if let Some(uuid) = uuid {
             self.by_uuid.insert(uuid, id);
@@ -226,6 +233,9 @@ impl<'a> Catalog<'a> {
             if let Known::Phantom { since } = coll.known {
                 return Err(Flaw::Phantom { ns: coll.ns.clone(), since });
             }
+            if let Some(at) = coll.renamed {
+                return Err(Flaw::Renamed { ns: coll.ns.clone(), at });
+            }
             if names.insert(&coll.ns, coll.uuid).is_some() {
                 return Err(Flaw::TwoOwners { ns: coll.ns.clone() });
             }
@@ -249,6 +259,13 @@ pub enum Flaw {
         /// The first operation on it.
         since: Position,
     },
+    /// A collection of the snapshot was renamed inside its window.
+    Renamed {
+        /// Its name.
+        ns: Namespace,
+        /// The rename.
+        at: Position,
+    },
     /// Two collections have one name.
     TwoOwners {
         /// The name.
@@ -261,7 +278,7 @@ pub enum Flaw {
 pub fn options_of(command: Doc<'_>, ns: &Namespace) -> Vec<u8> {
     let buckets = ns.timeseries_of_buckets().is_some();
     let mut options = Builder::new();
-    for elem in command.iter().map_while(Result::ok) {
+    for elem in command.iter().map_while(Result::ok).filter(|e| !switches_off(e)) {
         let internal = matches!(elem.name, b"create" | b"idIndex" | b"uuid" | b"ns")
             || (buckets && matches!(elem.name, b"validator" | b"clusteredIndex"));
         if !internal {
@@ -271,8 +288,12 @@ pub fn options_of(command: Doc<'_>, ns: &Namespace) -> Vec<u8> {
     options.finish()
 }
 
-/// Options after a `collMod`: the fields it names replace those of the same name; a validator
-/// brings level and action with it, as the server stores them (measured on 4.2 to 6.0).
+/// The size of a capped collection is a multiple of this many bytes.
+const CAPPED_UNIT: i64 = 256;
+
+/// Options after a `collMod`: the fields it names replace those of the same name; a validator,
+/// its level or its action bring level and action with them, as the server stores them (measured
+/// on 4.2 to 6.0).
 pub fn modified_options(old: &[u8], change: Doc<'_>) -> Vec<u8> {
     use super::bson::{EMPTY, kind};
     let old = Doc::new(old).unwrap_or(EMPTY);
@@ -292,7 +313,11 @@ pub fn modified_options(old: &[u8], change: Doc<'_>) -> Vec<u8> {
             b"max" => change.get("cappedMax"),
             _ => None,
         };
-        if let Some(new) = capped {
+        if let (Some(new), b"size") = (capped, elem.name) {
+            // The server keeps sizes in whole units; `create` logs them so, this command does not.
+            let size = new.as_i64().unwrap_or(0).max(0).saturating_add(CAPPED_UNIT - 1);
+            out.put(elem.name, kind::INT64, &(size - size % CAPPED_UNIT).to_le_bytes());
+        } else if let Some(new) = capped {
             out.put(elem.name, new.kind, new.value);
         } else if let (b"timeseries", Some(new)) = (elem.name, granularity) {
             out.open(b"timeseries", kind::DOCUMENT);
@@ -314,7 +339,7 @@ pub fn modified_options(old: &[u8], change: Doc<'_>) -> Vec<u8> {
     for new in fresh.iter().filter(|new| !switches_off(new)) {
         out.copy(new);
     }
-    if change.get("validator").is_some() {
+    if ["validator", "validationLevel", "validationAction"].iter().any(|name| change.get(name).is_some()) {
         if !had("validationLevel") {
             out.string("validationLevel", "strict");
         }
@@ -326,13 +351,14 @@ pub fn modified_options(old: &[u8], change: Doc<'_>) -> Vec<u8> {
 }
 
 /// `expireAfterSeconds: "off"`, `changeStreamPreAndPostImages: {enabled: false}`,
-/// `recordPreImages: false`: stored as the absence of the option.
+/// `recordPreImages: false`, an empty validator: stored as the absence of the option.
 fn switches_off(elem: &Elem<'_>) -> bool {
     match elem.name {
         b"expireAfterSeconds" => elem.as_str() == Some("off"),
         b"changeStreamPreAndPostImages" => {
             elem.as_doc().and_then(|d| d.get("enabled")).is_some_and(|e| e.as_bool() == Some(false))
         }
+        b"validator" => elem.as_doc().is_some_and(|d| d.first_elem().is_none()),
         b"recordPreImages" => elem.as_bool() == Some(false),
         _ => false,
     }

@@ -112,6 +112,12 @@ impl<'a> Fold<'a> {
                 "the collection is written to but neither the snapshot nor the oplog creates it",
             )
             .hint("the snapshot is incomplete or not of this server; choose another with --snapshot."),
+            Flaw::Renamed { ns, at } => Error::inexact(
+                "joining snapshot and oplog at",
+                format!("{at} {ns}"),
+                "the collection was renamed while the snapshot was taken, so its documents there may be missing or another's",
+            )
+            .hint("choose another snapshot with --snapshot; an older one knows nothing of the rename."),
             Flaw::TwoOwners { ns } => Error::inexact(
                 "joining snapshot and oplog at",
                 &ns,
@@ -344,14 +350,11 @@ impl<'a> Fold<'a> {
             return Ok(());
         }
         let id = match self.catalog.find(entry.ui, &ns) {
-            // The snapshot was read after this: what it has is newer.
+            // Made inside the window: every document, option and index is in the oplog from here
+            // on, while the snapshot may hold another collection's under this name.
             Some(id) if self.fuzzy(entry) && entry.ui.is_some() => {
-                let coll = self.catalog.get_mut(id);
-                if coll.known != Known::Sound {
-                    coll.known = Known::Sound;
-                    coll.options = options_of(entry.o, &ns);
-                }
-                id
+                self.catalog.drop(id);
+                self.catalog.create(ns.clone(), entry.ui, options_of(entry.o, &ns), Known::Created)
             }
             Some(_) => {
                 return Error::inexact(
@@ -364,11 +367,24 @@ impl<'a> Fold<'a> {
             }
             None => {
                 let options = options_of(entry.o, &ns);
-                self.catalog.create(ns, entry.ui, options, Known::Sound)
+                self.catalog.create(ns, entry.ui, options, Known::Created)
             }
         };
         if let Some(spec) = entry.o.get("idIndex").and_then(|e| e.as_doc()) {
             self.catalog.get_mut(id).indexes.add(spec);
+        }
+        let clustered = entry.o.get("clusteredIndex").is_some();
+        if entry.o.get("idIndex").is_none() && !clustered {
+            // Only an `applyOps` somebody sent leaves it out; servers then make the oldest kind.
+            let mut spec = super::build::Builder::new();
+            spec.int32("v", 1);
+            spec.open(b"key", super::bson::kind::DOCUMENT);
+            spec.int32("_id", 1);
+            spec.close();
+            spec.string("name", "_id_");
+            if let Ok(spec) = Doc::new(&spec.finish()) {
+                self.catalog.get_mut(id).indexes.add(spec);
+            }
         }
         // A clustered collection has no `_id` index; listIndexes shows the clustering instead.
         if let Some(spec) = entry.o.get("clusteredIndex").and_then(|e| e.as_doc()) {
@@ -399,7 +415,11 @@ impl<'a> Fold<'a> {
         }
         match source {
             Some(id) => {
+                let fuzzy = self.fuzzy(entry);
                 let coll = self.catalog.get_mut(id);
+                if fuzzy && coll.known == Known::Listed {
+                    coll.renamed = Some(entry.at.pos);
+                }
                 coll.ns = to;
                 if !entry.o.get("stayTemp").is_some_and(|e| e.is_truthy()) {
                     coll.make_permanent();

@@ -151,12 +151,18 @@ impl Server {
         command_on(&self.client(), db, command)
     }
 
-    /// Removes every database but the server's own, so that the server can be used again.
+    /// Removes every database and collection but the server's own, so that the server can be used again.
     pub fn wipe(&self) {
         let client = self.client();
         for name in block_on(client.list_database_names().into_future()).unwrap() {
             if !["admin", "config", "local"].contains(&name.as_str()) {
                 command_on(&client, &name, doc! { "dropDatabase": 1 });
+            }
+        }
+        for listed in cursor_on(&client, "admin", doc! { "listCollections": 1, "nameOnly": true }) {
+            let name = listed.get_str("name").unwrap();
+            if !name.starts_with("system.") {
+                command_on(&client, "admin", doc! { "drop": name });
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Random documents, updates and `_id`s, from a seed that can be given again.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 
@@ -22,6 +22,11 @@ impl Random {
     pub fn seeded() -> Random {
         let clock = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
         let seed = std::env::var("PITSTOP_SEED").map_or_else(|_| clock(), |s| s.parse().unwrap());
+        Random::from(seed)
+    }
+
+    /// From this seed.
+    pub fn from(seed: u64) -> Random {
         Random { seed, state: seed }
     }
 
@@ -29,14 +34,14 @@ impl Random {
         self.seed
     }
 
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub fn below(&mut self, end: usize) -> usize {
         (self.next() % end as u64) as usize
     }
 
@@ -44,7 +49,7 @@ impl Random {
         self.below(n) == 0
     }
 
-    fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+    pub fn pick<T: Clone>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())].clone()
     }
 
@@ -55,12 +60,12 @@ impl Random {
         document
     }
 
-    fn fields(&mut self, depth: usize) -> Document {
+    pub fn fields(&mut self, depth: usize) -> Document {
         let count = self.below(7);
         (0..count).map(|_| (self.pick(&NAMES).to_owned(), self.value(depth))).collect()
     }
 
-    fn value(&mut self, depth: usize) -> Bson {
+    pub fn value(&mut self, depth: usize) -> Bson {
         match self.below(if depth == 0 { 6 } else { 12 }) {
             0 => Bson::Null,
             1 => Bson::Int32(self.below(3) as i32),
@@ -76,7 +81,7 @@ impl Random {
     }
 
     /// A value of any type that holds no other.
-    fn scalar(&mut self) -> Bson {
+    pub fn scalar(&mut self) -> Bson {
         let small = self.below(4) as u8;
         let text = || "t".repeat(small.into());
         match self.below(18) {
@@ -112,7 +117,7 @@ impl Random {
     }
 
     /// Numbers of all types near the places where types differ.
-    fn number(&mut self) -> Bson {
+    pub fn number(&mut self) -> Bson {
         let near = self.below(5) as i64 - 2;
         match self.below(9) {
             0 => Bson::Int32(near as i32),

@@ -1,0 +1,105 @@
+//! Every reader against mutated input: no panic, no hang, no memory that the input does not
+//! justify. The mutations know BSON: they cut, swap, repeat and nest documents and put hostile
+//! values where lengths and types stand, beside plain damage of bytes.
+//!
+//! `PITSTOP_FUZZ_SECONDS` is the time for each reader (1), `PITSTOP_SEED` where to begin; each
+//! iteration has the next seed, so a failure is repeated by its seed with a time of 0.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[allow(dead_code)]
+#[path = "../sources/kit.rs"]
+mod kit;
+#[path = "../random/mod.rs"]
+mod random;
+
+mod memory;
+mod mutate;
+mod readers;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use random::Random;
+use readers::Reader;
+
+/// Longer than any honest input of this size takes, on any machine.
+const HANG: Duration = Duration::from_secs(30);
+/// What a reader may hold beside a multiple of its input.
+const FLOOR: u64 = 32 << 20;
+const TIMES: u64 = 64;
+
+/// One reader at a time: memory is counted over the process.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn fuzz(name: &str, reader: &mut dyn Reader) {
+    let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
+    let seconds: u64 = std::env::var("PITSTOP_FUZZ_SECONDS").map_or(1, |s| s.parse().unwrap());
+    let first = Random::seeded().seed();
+    println!("{name}: PITSTOP_SEED={first} PITSTOP_FUZZ_SECONDS={seconds}");
+    let (begun, mut done, mut accepted, mut bytes, mut most) = (Instant::now(), 0u64, 0u64, 0u64, 0u64);
+    let watched = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        scope.spawn({
+            let watched = &watched;
+            move || {
+                let mut seen = (u64::MAX, Instant::now());
+                while stopped
+                    .recv_timeout(Duration::from_millis(500))
+                    .is_err_and(|e| e == std::sync::mpsc::RecvTimeoutError::Timeout)
+                {
+                    let now = watched.load(Ordering::Relaxed);
+                    if now != seen.0 {
+                        seen = (now, Instant::now());
+                    } else if seen.1.elapsed() > HANG {
+                        eprintln!("{name}: seed {} hangs", first.wrapping_add(now));
+                        std::process::abort();
+                    }
+                }
+            }
+        });
+        while done == 0 || begun.elapsed() < Duration::from_secs(seconds) {
+            let seed = first.wrapping_add(done);
+            let mut random = Random::from(seed);
+            let input = reader.input(&mut random);
+            // A stack that overflows takes the process with it; what it was given is still there.
+            let kept = common::target_dir().join(format!("fuzz-{name}"));
+            std::fs::write(&kept, format!("{seed}")).unwrap();
+            let before = memory::begin();
+            let ran = catch_unwind(AssertUnwindSafe(|| reader.read(&input)));
+            let peak = memory::peak().saturating_sub(before);
+            let Ok(ok) = ran else { panic!("{name}: seed {seed} panics") };
+            let limit = FLOOR + TIMES * input.len() as u64;
+            assert!(peak < limit, "{name}: seed {seed}: {peak} bytes of memory for {} of input", input.len());
+            done += 1;
+            accepted += u64::from(ok);
+            bytes += input.len() as u64;
+            most = most.max(peak);
+            watched.store(done, Ordering::Relaxed);
+        }
+        drop(stop);
+    });
+    println!("{name}: {done} inputs, {bytes} bytes, {accepted} accepted, at most {most} bytes of memory");
+}
+
+macro_rules! readers {
+    ($($name:ident => $reader:ty),* $(,)?) => {$(
+        #[test]
+        fn $name() {
+            fuzz(stringify!($name), &mut <$reader>::new());
+        }
+    )*};
+}
+
+readers! {
+    documents => readers::Documents,
+    oplog => readers::Entries,
+    dump => readers::Dump,
+    metadata => readers::Metadata,
+    archive => readers::Archive,
+    gzip => readers::Gzip,
+}
