@@ -1,0 +1,145 @@
+//! The restore against its rivals, in one run: `cargo bench --bench restore`.
+//!
+//! `PITSTOP_BENCH_RUNS` = how often pitstop runs for each target (5), `PITSTOP_BENCH_RIVALS` =
+//! how often each rival runs in full (1; 0 = not at all). Medians are printed. Every result must
+//! have the dbHash that the recorded server gave.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../../common/mod.rs"]
+mod common;
+mod data;
+mod node;
+mod rivals;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use data::Data;
+use node::Node;
+use rivals::Run;
+use serde_json::Value;
+
+fn main() {
+    let data = data::data();
+    let number = |name: &str, default| {
+        std::env::var(name).map_or(default, |text| text.parse().expect("a number of runs"))
+    };
+    let (runs, rounds) = (number("PITSTOP_BENCH_RUNS", 5), number("PITSTOP_BENCH_RIVALS", 1));
+    let work = tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let work = work.path();
+    println!("{} entries over 200,000 orders; {} processors", data.entries, cores());
+
+    let kinds: [(&str, fn(&Data, &Path) -> Took); 3] =
+        [("into a running empty server", server), ("isolated", isolated), ("dump:DIR", dump)];
+    let mut ours = Vec::new();
+    for (name, kind) in kinds {
+        let mut took: Vec<Took> = (0..runs).map(|_| kind(&data, work)).collect();
+        took.iter().for_each(|t| assert_eq!(t.hash, data.hash, "{name}"));
+        took.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+        let (first, last) = (took[0].seconds, took[took.len() - 1].seconds);
+        let median = took.swap_remove(took.len() / 2);
+        println!("pitstop, {name}: {:.2} s ({first:.2} to {last:.2}), verified", median.seconds);
+        println!("    {}", median.phases);
+        ours.push(median.seconds);
+    }
+    type Rival = fn(&Data, &Path) -> Run;
+    let rivals: [Rival; 3] = [
+        |d, w| rivals::replay("dump loaded, one operation per applyOps", d, w, 1),
+        |d, w| rivals::replay("dump loaded, 1000 operations per applyOps", d, w, 1000),
+        rivals::recovery,
+    ];
+    for rival in rivals {
+        let mut took: Vec<Run> = (0..rounds).map(|_| rival(&data, work)).collect();
+        took.iter().for_each(|t| assert_eq!(t.hash, data.hash, "{}", t.name));
+        took.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+        let Some(median) = took.get(rounds / 2) else { continue };
+        println!(
+            "{}: {:.1} s = {:.1} times pitstop into a server, {:.1} times dump:DIR ({})",
+            median.name,
+            median.seconds,
+            median.seconds / ours[0],
+            median.seconds / ours[2],
+            median.detail
+        );
+    }
+    println!("the dbHash of all: {}", data.hash);
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// One run of pitstop.
+struct Took {
+    seconds: f64,
+    phases: String,
+    hash: String,
+}
+
+fn restore(data: &Data, work: &Path, target: &str) -> (Value, f64) {
+    let case = tempfile::tempdir_in(work).unwrap();
+    let begun = Instant::now();
+    let output = Command::new(env!("CARGO_BIN_EXE_pitstop"))
+        .arg("restore")
+        .args([data.dump(), data.slices()])
+        .args(["--after", &data.last.to_string(), "--yes", "--json", "--target", target, "--case"])
+        .arg(case.path())
+        .arg("--mongod")
+        .arg(common::mongod::mongod())
+        .env("XDG_STATE_HOME", work.join("state"))
+        .output()
+        .unwrap();
+    let seconds = begun.elapsed().as_secs_f64();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{target}: {said} {}", String::from_utf8_lossy(&output.stdout));
+    (serde_json::from_slice(&output.stdout).unwrap(), seconds)
+}
+
+fn took(outcome: &Value, seconds: f64, hash: String) -> Took {
+    let phases = outcome["phases"].as_array().unwrap();
+    let began = |at: usize| phases.get(at).map(|p| p["began"].as_f64().unwrap());
+    let worker = outcome["seconds"].as_f64().unwrap();
+    let spans = phases.iter().enumerate().map(|(at, phase)| {
+        let span = began(at + 1).unwrap_or(worker) - began(at).unwrap();
+        format!("{} {span:.2}", phase["phase"].as_str().unwrap())
+    });
+    let spans: Vec<String> = spans.collect();
+    Took { seconds, phases: format!("{}, the rest {:.2}", spans.join(", "), seconds - worker), hash }
+}
+
+fn verified_hash(outcome: &Value) -> String {
+    outcome["verification"]["collections"][0]["db_hash"].as_str().unwrap().to_owned()
+}
+
+fn server(data: &Data, work: &Path) -> Took {
+    let dir = work.join("server");
+    let node = Node::start(&dir, &["--setParameter", "ttlMonitorEnabled=false"]);
+    let (outcome, seconds) = restore(data, work, &node.uri());
+    // Asked of the server once more, not taken from what pitstop says.
+    let hash = node.hash();
+    assert_eq!(hash, verified_hash(&outcome));
+    drop(node);
+    std::fs::remove_dir_all(&dir).unwrap();
+    took(&outcome, seconds, hash)
+}
+
+fn isolated(data: &Data, work: &Path) -> Took {
+    let (outcome, seconds) = restore(data, work, "isolated");
+    let id = outcome["restored"]["id"].as_str().unwrap();
+    let stopped = Command::new(env!("CARGO_BIN_EXE_pitstop"))
+        .args(["targets", "stop", id, "--delete"])
+        .env("XDG_STATE_HOME", work.join("state"))
+        .output()
+        .unwrap();
+    assert!(stopped.status.success(), "{}", String::from_utf8_lossy(&stopped.stderr));
+    took(&outcome, seconds, verified_hash(&outcome))
+}
+
+fn dump(data: &Data, work: &Path) -> Took {
+    let dir = work.join("dump");
+    let (outcome, seconds) = restore(data, work, &format!("dump:{}", dir.display()));
+    let hash = common::dump::content(&std::fs::read(dir.join("shop/orders.bson")).unwrap()).md5;
+    std::fs::remove_dir_all(&dir).unwrap();
+    took(&outcome, seconds, hash)
+}
