@@ -27,6 +27,7 @@ pub mod engine;
 pub mod index;
 pub mod keys;
 pub mod ops;
+pub mod runtime;
 pub mod source;
 pub mod target;
 pub mod ui;

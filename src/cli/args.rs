@@ -7,14 +7,53 @@ use clap::{Args, Parser, Subcommand};
 use crate::domain::Position;
 use crate::domain::position::Place;
 use crate::domain::stop::{Side, StopRequest};
+use crate::runtime::ThemeChoice;
 
 /// Point-in-time recovery of MongoDB, one operation before the damage.
 #[derive(Debug, Parser)]
 #[command(name = "pitstop", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
+    /// Without a command: the screens, on these sources.
+    #[command(flatten)]
+    pub screens: ScreensArgs,
+}
+
+/// The screens, on sources.
+#[derive(Debug, Args)]
+pub struct ScreensArgs {
+    /// Dump directories, archives, oplog files, folders of slices: opens the screens on them
+    #[arg(value_name = "SOURCE")]
+    pub sources: Vec<PathBuf>,
+    /// Keep the case in this folder
+    #[arg(long, value_name = "DIR")]
+    pub case: Option<PathBuf>,
+    /// Accept the joint at POS although no shared entry proves it; journalled and reported
+    #[arg(long, value_name = "POS")]
+    pub accept_unproven: Vec<Position>,
+    /// How they look.
+    #[command(flatten)]
+    pub look: LookArgs,
+}
+
+/// How the screens look.
+#[derive(Debug, Args)]
+pub struct LookArgs {
+    /// auto, dark, light, ansi (the 16 colours of your own scheme), mono
+    #[arg(long, value_name = "NAME", env = "PITSTOP_THEME", default_value = "auto")]
+    pub theme: ThemeChoice,
+    /// Use ASCII characters only
+    #[arg(long)]
+    pub ascii: bool,
+    /// Leave the mouse to the terminal
+    #[arg(long)]
+    pub no_mouse: bool,
+    /// The mongod to start (else PITSTOP_MONGOD, the configuration, PATH)
+    #[arg(long, value_name = "FILE")]
+    pub mongod: Option<PathBuf>,
 }
 
 const EXIT_CODES: &str = "\
@@ -39,12 +78,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Restore the state at a stop into an isolated MongoDB, a server, or a dump directory
     Restore(RestoreArgs),
-    /// Write the built-in incident to a folder, to try the commands on
-    Demo {
-        /// The folder; made if it is not there
-        #[arg(long, value_name = "DIR")]
-        unpack: PathBuf,
-    },
+    /// Open the screens on the built-in incident; needs no server
+    Demo(DemoArgs),
     /// List or stop the servers that restores left running
     Targets(TargetsArgs),
     /// Carry out a prepared restore (started by `restore`)
@@ -53,6 +88,17 @@ pub enum Command {
         /// The folder of the prepared restore.
         dir: PathBuf,
     },
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Write the incident to this folder instead, to try the commands on; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub unpack: Option<PathBuf>,
+    /// How the screens look.
+    #[command(flatten)]
+    pub look: LookArgs,
 }
 
 /// Where backups and oplogs are.

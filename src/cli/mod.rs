@@ -17,7 +17,8 @@ use crate::domain::{Class, Error, Result};
 /// Runs the program and gives its exit code.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let done = match cli.command {
+    let Some(command) = cli.command else { return ended(commands::screens::run(&cli.screens)) };
+    ended(match command {
         Command::Snapshots(args) => commands::snapshots::run(&args),
         Command::Ops(args) => commands::ops::run(&args),
         Command::Suspects(args) => commands::suspects::run(&args),
@@ -26,9 +27,13 @@ pub fn run() -> ExitCode {
         Command::History(args) => commands::history::run(&args),
         Command::Restore(args) => commands::restore::run(&args),
         Command::Targets(args) => commands::targets::run(&args),
-        Command::Demo { unpack } => commands::demo::run(&unpack),
+        Command::Demo(args) => commands::demo::run(&args),
         Command::RestoreWorker { dir } => return ExitCode::from(crate::ops::restore::run_worker(&dir)),
-    };
+    })
+}
+
+/// The exit code; an error is printed.
+fn ended(done: Result<()>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,

@@ -64,7 +64,7 @@ fn ask(model: &mut Model) {
     let Some(plan) = model.plan.plan.ready() else { return };
     let Some(target) = model.target() else { return };
     let facts = vec![
-        format!("{} to {}", counted(plan.cost.collections, "collection"), target.spec),
+        format!("{} to {}", counted(plan.cost.collections, "collection"), plan.target),
         target.what.clone(),
         format!(
             "from {} in the snapshot ({}) and {} of oplog",
@@ -76,9 +76,10 @@ fn ask(model: &mut Model) {
     ];
     let confirm = Confirm {
         question: format!(
-            "Restore about {} as of the stop before {}?",
-            format_args!("{} documents", count(plan.cost.documents)),
-            plan.stop.bound
+            "Restore about {} documents as of the stop before {} ({})?",
+            count(plan.cost.documents),
+            plan.stop.bound,
+            plan.stop.time
         ),
         facts,
         yes: "Yes, restore".into(),
@@ -91,8 +92,8 @@ fn ask(model: &mut Model) {
 
 /// The question was answered with Yes.
 pub fn confirmed(model: &mut Model, out: &mut Vec<Effect>) {
-    let Some(request) = model.plan.made_for.clone().filter(|_| model.plan.plan.ready().is_some()) else {
-        return;
-    };
+    let (Some(request), Some(plan)) = (model.plan.made_for.clone(), model.plan.plan.ready()) else { return };
+    // The plan may have named the place more exactly than what was asked for.
+    let request = RestoreRequest { target: plan.target.clone(), ..request };
     restore::begin(model, request, out);
 }

@@ -1,14 +1,22 @@
-//! `pitstop demo --unpack DIR`: the built-in incident as files.
+//! `pitstop demo`: the screens on the built-in incident; with `--unpack DIR` the incident as files.
 
-use std::path::Path;
-
+use super::screens;
+use crate::case::state_home;
+use crate::cli::args::DemoArgs;
 use crate::cli::output::Out;
 use crate::domain::Result;
 use crate::domain::text::visible;
+use crate::ops::OpenOptions;
+use crate::ops::demo::unpack;
 
 /// Runs it.
-pub fn run(dir: &Path) -> Result<()> {
-    crate::ops::demo::unpack(dir)?;
+pub fn run(args: &DemoArgs) -> Result<()> {
+    let Some(dir) = &args.unpack else {
+        let dir = state_home()?.join("demo").join(env!("CARGO_PKG_VERSION"));
+        let open = OpenOptions { sources: unpack(&dir)?, ..OpenOptions::default() };
+        return screens::show(open, "a day of a made-up shop".into(), &args.look, true);
+    };
+    unpack(dir)?;
     let mut out = Out::new();
     let shown = dir.to_string_lossy();
     out.line(format_args!("a day of a made-up shop is in {}; try: pitstop suspects {0}", visible(&shown)))?;

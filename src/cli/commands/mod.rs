@@ -6,6 +6,7 @@ pub mod history;
 pub mod ops;
 pub mod plan;
 pub mod restore;
+pub mod screens;
 pub mod snapshots;
 pub mod suspects;
 pub mod targets;

@@ -23,7 +23,7 @@ pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
     if let Some(target) = model.target() {
         lines.push((
             "5 write",
-            vec![(format!("{}  ", target.spec), Role::Title), (target.what.clone(), Role::Text)],
+            vec![(format!("{}  ", plan.target), Role::Title), (target.what.clone(), Role::Text)],
         ));
     }
     lines.push((

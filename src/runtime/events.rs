@@ -1,0 +1,259 @@
+//! The loop: signals first, then keys, answers, the clock. Nothing that can wait is awaited in
+//! it; a frame is drawn at most every 16 ms, and none when nothing has changed.
+
+use std::io::{self, Stdout, Write};
+use std::time::{Duration, Instant};
+
+use crossterm::event::{Event, EventStream};
+use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+use crossterm::{execute, queue};
+use futures_util::StreamExt;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::desk::Desk;
+use super::exec::{Exec, Left};
+use super::{Options, input, looks, terminal};
+use crate::app::{self, Effect, Model, Msg};
+use crate::domain::{Error, Result};
+use crate::ui::{self, Charset, HitMap, Theme};
+
+/// The shortest time between two frames.
+const FRAME: Duration = Duration::from_millis(16);
+
+/// Messages taken before the next frame.
+const BATCH: usize = 256;
+
+/// Everything the loop holds.
+struct Loop {
+    model: Model,
+    exec: Exec,
+    screen: Terminal<CrosstermBackend<Stdout>>,
+    theme: Theme,
+    charset: Charset,
+    hits: HitMap,
+    began: Instant,
+    drawn: Instant,
+    dirty: bool,
+}
+
+/// What woke the loop.
+enum Woken {
+    /// A signal that ends the program.
+    Stop,
+    /// The terminal is closed.
+    Gone,
+    /// Ctrl-z from outside.
+    Suspend,
+    /// A key, the mouse, a new size.
+    Event(Box<Event>),
+    /// An answer.
+    Msg(Box<Msg>),
+    /// Time has passed.
+    Time,
+}
+
+/// How the loop ended.
+#[derive(PartialEq, Eq)]
+enum End {
+    Quit,
+    Stopped,
+}
+
+/// Runs until the program is left.
+pub async fn run(model: Model, options: Options) -> Result<()> {
+    let mut signals = Signals::listen()?;
+    let guard = terminal::Guard::take(looks::mouse(options.mouse))?;
+    let (tell, told) = unbounded_channel();
+    let (gone, is_gone) = unbounded_channel();
+    terminal::watch(move || {
+        let _ = gone.send(());
+    })?;
+    let screen = Terminal::new(CrosstermBackend::new(io::stdout()))
+        .map_err(|e| Error::failed("taking the terminal", "", e))?;
+    let desk = Desk::new(options.open, options.mongod);
+    let now = Instant::now();
+    let mut this = Loop {
+        model,
+        exec: Exec::new(desk, tell),
+        screen,
+        theme: looks::theme(options.theme),
+        charset: looks::charset(options.ascii),
+        hits: HitMap::default(),
+        began: now,
+        drawn: now.checked_sub(FRAME).unwrap_or(now),
+        dirty: true,
+    };
+    let ended = this.turn(&mut signals, told, is_gone).await;
+    drop(guard);
+    match ended? {
+        End::Quit => Ok(()),
+        End::Stopped => Error::interrupted("showing the screens").err(),
+    }
+}
+
+/// The signals that matter.
+struct Signals {
+    stop: [Signal; 3],
+    suspend: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals> {
+        let on = |kind| signal(kind).map_err(|e| Error::failed("listening for signals", "", e));
+        Ok(Signals {
+            stop: [on(SignalKind::terminate())?, on(SignalKind::hangup())?, on(SignalKind::interrupt())?],
+            suspend: on(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
+        })
+    }
+
+    async fn next(&mut self) -> Woken {
+        let [term, hup, int] = &mut self.stop;
+        tokio::select! {
+            _ = term.recv() => Woken::Stop,
+            _ = hup.recv() => Woken::Gone,
+            _ = int.recv() => Woken::Stop,
+            _ = self.suspend.recv() => Woken::Suspend,
+        }
+    }
+}
+
+impl Loop {
+    async fn turn(
+        &mut self,
+        signals: &mut Signals,
+        mut told: UnboundedReceiver<Msg>,
+        mut gone: UnboundedReceiver<()>,
+    ) -> Result<End> {
+        let mut events = EventStream::new();
+        let size = self.screen.size().map_err(|e| Error::failed("measuring the terminal", "", e))?;
+        self.tick();
+        self.take(Msg::Resize(size.width, size.height));
+        // The first frame is drawn before the first question is asked.
+        self.draw()?;
+        let effects = app::begin(&mut self.model);
+        if self.submit(effects)? == Some(End::Quit) {
+            return Ok(End::Quit);
+        }
+        loop {
+            let woken = tokio::select! {
+                biased;
+                woken = signals.next() => woken,
+                _ = gone.recv() => Woken::Gone,
+                event = events.next() => match event {
+                    Some(Ok(event)) => Woken::Event(Box::new(event)),
+                    Some(Err(_)) | None => Woken::Gone,
+                },
+                Some(msg) = told.recv() => Woken::Msg(Box::new(msg)),
+                () = tokio::time::sleep(self.patience()) => Woken::Time,
+            };
+            self.tick();
+            let effects = match woken {
+                Woken::Stop | Woken::Gone => return Ok(End::Stopped),
+                Woken::Suspend => vec![Effect::Suspend],
+                Woken::Event(event) => self.event(&event),
+                Woken::Msg(msg) => self.answers(*msg, &mut told),
+                Woken::Time => {
+                    self.dirty = true;
+                    let progress = self.exec.progress();
+                    progress.into_iter().flat_map(|msg| self.take(msg)).collect()
+                }
+            };
+            if self.submit(effects)? == Some(End::Quit) {
+                return Ok(End::Quit);
+            }
+            if self.dirty && self.drawn.elapsed() >= FRAME {
+                self.draw()?;
+            }
+        }
+    }
+
+    /// How long the loop may sleep: until the frame that is due, or until the screen looks
+    /// different by itself.
+    fn patience(&self) -> Duration {
+        if self.dirty {
+            return FRAME.saturating_sub(self.drawn.elapsed());
+        }
+        match self.model.next_change() {
+            Some(ms) => Duration::from_millis(ms),
+            None => Duration::from_secs(3600),
+        }
+    }
+
+    fn event(&mut self, event: &Event) -> Vec<Effect> {
+        input::message(event, &self.hits).map(|msg| self.take(msg)).unwrap_or_default()
+    }
+
+    fn answers(&mut self, first: Msg, told: &mut UnboundedReceiver<Msg>) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let mut next = Some(first);
+        for _ in 0..BATCH {
+            let Some(msg) = next.take() else { break };
+            self.exec.ended(&msg);
+            effects.extend(self.take(msg));
+            next = told.try_recv().ok();
+        }
+        if let Some(msg) = next {
+            self.exec.ended(&msg);
+            effects.extend(self.take(msg));
+        }
+        effects
+    }
+
+    fn tick(&mut self) {
+        let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        app::update(&mut self.model, Msg::Now { ms, utc: chrono::Utc::now().timestamp() });
+    }
+
+    fn take(&mut self, msg: Msg) -> Vec<Effect> {
+        self.dirty = true;
+        app::update(&mut self.model, msg)
+    }
+
+    fn submit(&mut self, effects: Vec<Effect>) -> Result<Option<End>> {
+        for effect in effects {
+            match self.exec.submit(effect) {
+                Left::Nothing => {}
+                Left::Quit => return Ok(Some(End::Quit)),
+                Left::Redraw => self.anew()?,
+                Left::Suspend => {
+                    terminal::suspend()?;
+                    self.anew()?;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Forgets what is on the screen, so that all of it is drawn again.
+    fn anew(&mut self) -> Result<()> {
+        self.screen.clear().map_err(|e| Error::failed("drawing", "", e))?;
+        self.dirty = true;
+        Ok(())
+    }
+
+    fn draw(&mut self) -> Result<()> {
+        let failed = |e: io::Error| Box::new(Error::failed("drawing", "", e));
+        queue!(io::stdout(), BeginSynchronizedUpdate).map_err(failed)?;
+        let (model, theme, charset) = (&mut self.model, &self.theme, self.charset);
+        let mut hits = HitMap::default();
+        let mut asked = Vec::new();
+        self.screen
+            .draw(|frame| {
+                let size = (frame.area().width, frame.area().height);
+                if model.size != size {
+                    asked = app::update(model, Msg::Resize(size.0, size.1));
+                }
+                hits = ui::draw(model, theme, charset, frame.buffer_mut());
+            })
+            .map_err(failed)?;
+        execute!(io::stdout(), EndSynchronizedUpdate).map_err(failed)?;
+        io::stdout().flush().map_err(failed)?;
+        self.hits = hits;
+        self.drawn = Instant::now();
+        self.dirty = false;
+        self.submit(asked).map(|_| ())
+    }
+}

@@ -1,0 +1,181 @@
+//! Effects carried out: questions on threads of their own, one a slot; every job ends with
+//! exactly one message, also when it panics.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::desk::Desk;
+use super::restoring::{self, Connection};
+use super::{clipboard, work};
+use crate::app::effect::RestoreRequest;
+use crate::app::{Answer, Copy, Effect, JobEvent, JobId, Msg, Slot, Work};
+use crate::domain::progress::Meter;
+use crate::domain::{Error, Result};
+
+/// What is left for the loop to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing.
+    Nothing,
+    /// Hand the terminal to the shell.
+    Suspend,
+    /// Draw everything anew.
+    Redraw,
+    /// Leave.
+    Quit,
+}
+
+/// Carries effects out.
+pub struct Exec {
+    desk: Arc<Desk>,
+    tell: UnboundedSender<Msg>,
+    running: HashMap<Slot, (JobId, Meter)>,
+    cancel_restore: Arc<AtomicBool>,
+    connection: Arc<Mutex<Option<Connection>>>,
+}
+
+impl Exec {
+    /// Answers go to `tell`.
+    pub fn new(desk: Desk, tell: UnboundedSender<Msg>) -> Exec {
+        Exec {
+            desk: Arc::new(desk),
+            tell,
+            running: HashMap::new(),
+            cancel_restore: Arc::default(),
+            connection: Arc::default(),
+        }
+    }
+
+    /// Carries one out.
+    pub fn submit(&mut self, effect: Effect) -> Left {
+        match effect {
+            Effect::Start { job, work } => self.start(job, work),
+            Effect::Cancel(slot) => {
+                if let Some((_, meter)) = self.running.get(&slot) {
+                    meter.cancel();
+                }
+            }
+            Effect::Restore { job, request } => self.restore(job, request),
+            Effect::CancelRestore => self.cancel_restore.store(true, Ordering::Relaxed),
+            Effect::Copy(what) => {
+                let copied = self.text(what).and_then(|text| clipboard::copy(&text));
+                // The loop lives as long as this does: it takes the message.
+                let _ = self.tell.send(Msg::Copied(copied));
+            }
+            Effect::Suspend => return Left::Suspend,
+            Effect::Redraw => return Left::Redraw,
+            Effect::Quit => return Left::Quit,
+        }
+        Left::Nothing
+    }
+
+    /// How far the jobs are that run.
+    pub fn progress(&self) -> Vec<Msg> {
+        let of = |(job, meter): &(JobId, Meter)| Msg::Job(*job, JobEvent::Progress(meter.read()));
+        self.running.values().map(of).collect()
+    }
+
+    /// A job has ended: there is nothing to measure any more.
+    pub fn ended(&mut self, msg: &Msg) {
+        if let Msg::Job(job, JobEvent::Ended(_)) = msg
+            && self.running.get(&job.slot).is_some_and(|(id, _)| id == job)
+        {
+            self.running.remove(&job.slot);
+        }
+    }
+
+    fn start(&mut self, job: JobId, work: Work) {
+        let meter = Meter::default();
+        if let Some((_, old)) = self.running.insert(job.slot, (job, meter.clone())) {
+            old.cancel();
+        }
+        let desk = Arc::clone(&self.desk);
+        self.spawn(job, move || work::answer(&desk, &work, &meter));
+    }
+
+    fn restore(&mut self, job: JobId, request: RestoreRequest) {
+        self.cancel_restore = Arc::default();
+        let (desk, cancel) = (Arc::clone(&self.desk), Arc::clone(&self.cancel_restore));
+        let (tell, connection) = (self.tell.clone(), Arc::clone(&self.connection));
+        self.spawn(job, move || {
+            let say = |reading| {
+                let _ = tell.send(Msg::Job(job, JobEvent::Progress(reading)));
+            };
+            let (outcome, place) = restoring::run(&desk, &request, &cancel, say)?;
+            *connection.lock().unwrap_or_else(PoisonError::into_inner) = place;
+            Ok(Answer::Restored(Box::new(outcome)))
+        });
+    }
+
+    /// Runs it on a thread of its own; whatever happens, it ends with one message.
+    fn spawn(&self, job: JobId, run: impl FnOnce() -> Result<Answer> + Send + 'static) {
+        let tell = self.tell.clone();
+        tokio::spawn(async move {
+            let answer = match tokio::task::spawn_blocking(run).await {
+                Ok(answer) => answer,
+                Err(broken) => Error::failed(job.slot.doing(), "", panic_text(broken))
+                    .hint("this is a fault of pitstop; the command of the same name may get further.")
+                    .err(),
+            };
+            // Nobody listens any more only when the program is being left.
+            let _ = tell.send(Msg::Job(job, JobEvent::Ended(answer)));
+        });
+    }
+
+    fn text(&self, what: Copy) -> Result<String> {
+        match what {
+            Copy::Text(text) => Ok(text),
+            Copy::Connection => {
+                let known = self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                known.map_or_else(
+                    || Error::failed("copying", "", "nothing was restored").err(),
+                    |connection| connection.secret(),
+                )
+            }
+        }
+    }
+}
+
+fn panic_text(broken: tokio::task::JoinError) -> String {
+    match broken.try_into_panic() {
+        Ok(payload) => {
+            let text = payload.downcast_ref::<&str>().map(|s| (*s).to_owned());
+            let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+            format!("it panicked: {}", text.unwrap_or_else(|| "without a word".into()))
+        }
+        Err(other) => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_panic_is_an_answer_like_any_other() {
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let exec = Exec::new(Desk::default(), tell);
+        let job = JobId { slot: Slot::Diff, generation: 7 };
+        exec.spawn(job, || panic!("a bad day"));
+        let Some(Msg::Job(id, JobEvent::Ended(Err(error)))) = told.recv().await else { panic!("no end") };
+        assert_eq!(id, job);
+        assert!(error.cause.contains("a bad day"), "{error}");
+        assert!(told.try_recv().is_err(), "it ends once");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_question_asked_too_early_is_an_error_not_a_wait() {
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let mut exec = Exec::new(Desk::default(), tell);
+        let job = JobId { slot: Slot::Index, generation: 1 };
+        exec.submit(Effect::Start { job, work: Work::Index });
+        assert_eq!(exec.progress().len(), 1);
+        let msg = told.recv().await.unwrap();
+        assert!(matches!(&msg, Msg::Job(_, JobEvent::Ended(Err(_)))));
+        exec.ended(&msg);
+        assert!(exec.progress().is_empty());
+    }
+}

@@ -1,0 +1,65 @@
+//! The only place of the terminal program that does anything: one loop over signals, keys,
+//! answers and the clock; effects carried out as jobs over `ops`; the terminal taken and given
+//! back. It decides nothing: what follows from what is said by `app`.
+
+mod clipboard;
+mod desk;
+mod events;
+mod exec;
+mod input;
+mod looks;
+mod restoring;
+mod table;
+mod terminal;
+mod work;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+pub use looks::{Mouse, ThemeChoice};
+
+use crate::app::{Model, Start};
+use crate::domain::{Error, Result};
+use crate::ops::OpenOptions;
+
+/// How the program is to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What to open.
+    pub open: OpenOptions,
+    /// What is shown of the sources: no secrets.
+    pub source: String,
+    /// Whether this is the built-in incident.
+    pub demo: bool,
+    /// The mongod to start for isolated restores.
+    pub mongod: Option<PathBuf>,
+    /// How it looks.
+    pub theme: ThemeChoice,
+    /// ASCII only.
+    pub ascii: bool,
+    /// Whether the mouse is listened to.
+    pub mouse: Mouse,
+}
+
+/// Runs the terminal program until it is left.
+pub fn run(options: Options) -> Result<()> {
+    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        return Error::usage("opening the screens", "", "standard input and output are no terminal")
+            .hint("use a command instead: pitstop snapshots, ops, suspects, plan, diff, restore; all know --json.")
+            .err();
+    }
+    let start = Start {
+        source: options.source.clone(),
+        demo: options.demo,
+        version: env!("CARGO_PKG_VERSION").into(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::failed("starting the runtime", "", e))?;
+    let ended = runtime.block_on(events::run(Model::new(start), options));
+    // Jobs that still run only read: nobody waits for them.
+    runtime.shutdown_background();
+    ended
+}
