@@ -51,6 +51,13 @@ pub struct Target {
     pub what: String,
 }
 
+impl Target {
+    /// In one or two words.
+    pub fn name(&self) -> &str {
+        if self.spec.starts_with("dump:") { "dump directory" } else { &self.spec }
+    }
+}
+
 /// The oplog as columns, ready to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Indexed {

@@ -29,6 +29,17 @@ pub fn lines(value: &Value) -> Vec<String> {
     out
 }
 
+/// An `_id` as short as can be without mixing anything up in a list: an ObjectId is its digits.
+pub fn id(value: &Value) -> String {
+    match value {
+        Value::Object(map) if map.len() == 1 => match map.get("$oid").and_then(Value::as_str) {
+            Some(hex) => hex.to_owned(),
+            None => short(value),
+        },
+        _ => short(value),
+    }
+}
+
 const WIDE: usize = 60;
 
 fn block(before: &str, value: &Value, after: &str, depth: usize, out: &mut Vec<String>) {

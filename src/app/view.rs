@@ -112,16 +112,18 @@ pub fn list_rows(screen: Screen, size: (u16, u16)) -> u64 {
 /// Rows above the table of a result.
 pub const RESULT_HEAD: u64 = 7;
 
-/// The box of an overlay: in the middle, with a margin where there is room.
+/// The box of an overlay: in the middle of the body; as wide as the screen where a margin would
+/// only show scraps of what lies below.
 pub fn overlay(size: (u16, u16), wanted: (u16, u16)) -> Area {
-    let w = wanted.0.min(size.0.saturating_sub(2)).max(size.0.min(20));
-    let h = wanted.1.min(size.1.saturating_sub(2)).max(size.1.min(3));
-    Area { x: (size.0 - w) / 2, y: (size.1 - h) / 2, w, h }
+    let body = body(size);
+    let w = if wanted.0.saturating_add(12) > body.w { body.w } else { wanted.0 };
+    let h = wanted.1.min(body.h);
+    Area { x: (body.w - w) / 2, y: body.y + (body.h - h) / 2, w, h }
 }
 
 /// The box of a text to read: nearly all there is. Its text is inside, with a margin of one.
 pub fn reader(size: (u16, u16)) -> Area {
-    overlay(size, (size.0.saturating_sub(4).min(120), size.1.saturating_sub(2)))
+    overlay(size, (size.0.saturating_sub(4).min(120), size.1))
 }
 
 /// How many rows of text a reader shows.

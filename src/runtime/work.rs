@@ -65,7 +65,12 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter) -> Result<Answer> {
         }
         Work::Stop { bound } => stop(desk, *bound),
         Work::Diff { bound, snapshot } => {
-            let found = diff(&*desk.workspace()?, &diff_request(*bound, snapshot, &[], 0), meter)?;
+            let mut found = diff(&*desk.workspace()?, &diff_request(*bound, snapshot, &[], 0), meter)?;
+            // What changes most comes first; a collection that comes or goes before all others.
+            found.namespaces.sort_by_key(|n| {
+                let documents = n.comes_back + n.changes_back + n.goes_away;
+                (n.collection.is_empty(), std::cmp::Reverse(documents), n.ns.clone())
+            });
             let answer = Diff { stop: *bound, against: found.against, namespaces: found.namespaces };
             Ok(Answer::Diff(Box::new(answer)))
         }

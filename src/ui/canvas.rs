@@ -83,6 +83,21 @@ impl<'b> Canvas<'b> {
         self.buffer.set_stringn(end, y, self.glyph(Glyph::More), 1, style).0
     }
 
+    /// Puts a text into at most `room` columns, cut at its beginning: names made by machines
+    /// differ at their ends.
+    pub fn end_of(&mut self, x: u16, y: u16, room: u16, text: &str, role: Role) -> u16 {
+        let text = visible(text);
+        if width(&text) <= room {
+            return self.text(x, y, room, &text, role);
+        }
+        let mut rest: &str = &text;
+        while width(rest) + 1 > room && !rest.is_empty() {
+            rest = rest.split_at(rest.chars().next().map_or(0, char::len_utf8)).1;
+        }
+        let more = self.glyph(Glyph::More);
+        self.pieces(x, y, room, &[(more, role), (rest, role)])
+    }
+
     /// Puts pieces one behind the other; gives the column behind them.
     pub fn pieces(&mut self, x: u16, y: u16, room: u16, pieces: &[(&str, Role)]) -> u16 {
         let end = x.saturating_add(room);
@@ -162,6 +177,9 @@ mod tests {
         assert_eq!(canvas.text(0, 0, 10, "exactly 10", Role::Text), 10);
         canvas.text(0, 1, 10, "a\u{202e}b", Role::Text);
         assert_eq!(row(&buffer, 0), "exactly 10");
+        let mut canvas = Canvas::new(&mut buffer, &THEME, Charset::Ascii);
+        canvas.end_of(0, 0, 5, "65f0a1b2", Role::Text);
+        assert_eq!(&row(&buffer, 0)[..5], "~a1b2");
         assert_eq!(row(&buffer, 1), "a\\u{202e}b");
         let mut canvas = Canvas::new(&mut buffer, &THEME, Charset::Ascii);
         canvas.text(0, 0, 5, "exactly", Role::Text);

@@ -58,8 +58,7 @@ pub fn chosen(c: &mut Canvas, model: &Model) {
     let (base, edge, fine) = base(model);
     let base_role = if fine { Role::Text } else { Role::Bad };
     let stop_role = if model.choice.stop.is_some() { Role::Mark } else { Role::Text };
-    let target = model.target().map_or_else(|| "none yet".to_owned(), |t| t.spec.clone());
-    let target = (target, Role::Text);
+    let target = (model.target().map_or("none yet", |t| t.name()).to_owned(), Role::Text);
     let (stop, time) = match model.choice.stop {
         Some(stop) => (format!("before {stop}"), hms(stop)),
         None => ("none yet".to_owned(), String::new()),
@@ -74,7 +73,9 @@ pub fn chosen(c: &mut Canvas, model: &Model) {
     let ops = join(&from, " to ", &to);
     let short_ops = if from.is_empty() { to } else { format!("to {to}") };
     let said = |name: &'static str, text: &str, role| (name, (text.to_owned(), role));
-    let tail: String = base.chars().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect();
+    // Names of snapshots differ at their ends.
+    let skip = base.chars().count().saturating_sub(12);
+    let short_base: String = if edge.is_some() { base.chars().skip(skip).collect() } else { base.clone() };
     let ways = [
         vec![
             said("base ", &base, base_role),
@@ -88,7 +89,7 @@ pub fn chosen(c: &mut Canvas, model: &Model) {
             said("stop ", &stop, stop_role),
             ("", target.clone()),
         ],
-        vec![said("", &tail, base_role), said("stop ", &stop, stop_role), ("", target)],
+        vec![said("", &short_base, base_role), said("stop ", &stop, stop_role), ("", target)],
     ];
     let size = |way: &Vec<(&str, (String, Role))>| {
         let words: u16 = way.iter().map(|(name, (text, _))| width(name) + width(text)).sum();
@@ -110,7 +111,7 @@ fn base(model: &Model) -> (String, Option<Position>, bool) {
         (Some(Err(_)), Some(id)) => (format!("{id}!"), None, false),
         (Some(Err(_)), None) => ("none fits!".into(), None, false),
         (None, Some(id)) => (id.clone(), None, true),
-        (None, None) => ("newest before stop".into(), None, true),
+        (None, None) => ("newest".into(), None, true),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::app::view::{self, Area};
 use crate::app::window::Window;
 use crate::app::{Hit, Model, Slot};
 use crate::domain::position::time_of;
-use crate::domain::text::count;
+use crate::domain::text::{count, visible};
 
 /// Draws the uppermost of them, if there is one.
 pub fn draw(c: &mut Canvas, model: &Model) {
@@ -122,12 +122,12 @@ fn field(c: &mut Canvas, area: Area, before: &str, (left, right): (&str, &str)) 
 }
 
 fn draw_confirm(c: &mut Canvas, confirm: &Confirm) {
-    let wide = size(c).0.saturating_sub(4).min(76);
+    let wide = view::overlay(size(c), (76, 1)).w;
     let inner = wide.saturating_sub(4);
     let facts: Vec<String> = confirm.facts.iter().flat_map(|fact| states::wrap(fact, inner)).collect();
     let question = states::wrap(&confirm.question, inner);
     let rows = u16::try_from(question.len() + facts.len() + 6).unwrap_or(u16::MAX);
-    let area = view::overlay(size(c), (wide, rows));
+    let area = view::overlay(size(c), (76, rows));
     let inside = boxed(c, area, "Sure?");
     let mut y = inside.y;
     for line in &question {
@@ -192,7 +192,7 @@ fn draw_prompt(c: &mut Canvas, prompt: &Prompt) {
 
 fn draw_menu(c: &mut Canvas, menu: &Menu) {
     let rows = u16::try_from(menu.items.len() + 2).unwrap_or(u16::MAX);
-    let area = view::overlay(size(c), (size(c).0.saturating_sub(8).min(90), rows));
+    let area = view::overlay(size(c), (90, rows));
     let inside = boxed(c, area, &format!("{}   Enter takes it   Esc closes", menu.title));
     let visible = menu.list.visible(menu.items.len() as u64, u64::from(inside.h));
     for (y, row) in (inside.y..inside.y + inside.h).zip(visible) {
@@ -217,20 +217,45 @@ fn draw_detail(c: &mut Canvas, model: &Model, detail: &Detail) {
         return;
     }
     let Some(text) = detail.text.value() else { return };
-    let rows = detail.list.top..text.lines.len() as u64;
-    for (y, row) in (inside.y..inside.y + inside.h).zip(rows) {
-        let Some(line) = usize::try_from(row).ok().and_then(|at| text.lines.get(at)) else { continue };
+    let mut y = inside.y;
+    let first = usize::try_from(detail.list.top).unwrap_or(usize::MAX);
+    for line in text.lines.iter().skip(first) {
         let role = match line.chars().next() {
             Some('+') => Role::Comes,
             Some('-') => Role::Goes,
             _ => Role::Text,
         };
-        c.text(inside.x, y, inside.w, line, role);
+        // What is longer than the box goes on below, so that nothing is out of reach.
+        for part in pieces_of(line, inside.w) {
+            if y < inside.y + inside.h {
+                c.text(inside.x, y, inside.w, &part, role);
+                y += 1;
+            }
+        }
     }
     let last = (detail.list.top + u64::from(inside.h)).min(text.lines.len() as u64);
     let place = format!(" {} of {} lines ", count(last), count(text.lines.len() as u64));
     let x = (area.x + area.w).saturating_sub(width(&place) + 1);
     c.text(x, area.y + area.h - 1, width(&place), &place, Role::Dim);
+}
+
+/// A line cut into pieces that fit, every character of it; the pieces behind the first are
+/// indented.
+fn pieces_of(line: &str, room: u16) -> Vec<String> {
+    let text = visible(line);
+    if width(&text) <= room || room < 12 {
+        return vec![text.into_owned()];
+    }
+    let mut out = vec![String::new()];
+    for ch in text.chars() {
+        let mut encoded = [0; 4];
+        let wide = width(ch.encode_utf8(&mut encoded));
+        match out.last_mut() {
+            Some(last) if width(last) + wide <= room => last.push(ch),
+            _ => out.push(format!("    {ch}")),
+        }
+    }
+    out
 }
 
 fn errors(c: &mut Canvas, model: &Model, list: &Window) {

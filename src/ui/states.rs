@@ -5,9 +5,10 @@ use super::canvas::Canvas;
 use super::glyphs::{Glyph, spinner};
 use super::theme::Role;
 use crate::app::view::Area;
-use crate::app::{Loadable, Model, Slot};
-use crate::domain::Error;
+use crate::app::{Loadable, Model, Slot, actions};
 use crate::domain::text::count;
+use crate::domain::{Class, Error};
+use crate::keys::Action;
 
 /// Awaiting is not shown before this many milliseconds: most answers are faster.
 const PATIENCE: u64 = 150;
@@ -47,11 +48,18 @@ pub fn progress(model: &Model, slot: Slot) -> String {
 /// An error, in the parts a tired human needs.
 pub fn failed(c: &mut Canvas, model: &Model, area: Area, error: &Error) {
     let wrong = c.glyph(Glyph::Wrong);
-    let head = match error.place.as_str() {
-        "" => format!("{wrong} {} did not work", error.doing),
-        place => format!("{wrong} {} {place} did not work", error.doing),
+    let what = match error.class {
+        Class::Differs => "found a difference",
+        Class::Inexact | Class::Refused => "is refused",
+        Class::Interrupted => "was stopped",
+        Class::Failed | Class::Usage => "did not work",
     };
-    let again = format!("{} tries again", crate::app::actions::key_of(model, crate::keys::Action::Retry));
+    let place = if error.place.is_empty() { String::new() } else { format!(" {}", error.place) };
+    let head = format!("{wrong} {}{place} {what}", error.doing);
+    let again = match actions::enabled(model, Action::Retry) {
+        Ok(()) => format!("{} tries again", actions::key_of(model, Action::Retry)),
+        Err(_) => String::new(),
+    };
     let hint = match error.hint.as_str() {
         "" => String::new(),
         hint => format!("hint: {hint}"),

@@ -117,7 +117,7 @@ pub fn op_line(op: Option<&Op>, none: &str) -> Vec<(String, Role)> {
     let Some(op) = op else { return vec![(none.to_owned(), Role::Dim)] };
     let (sign, role) = look(op.kind);
     let name = op.command.as_deref().unwrap_or(op.kind.name());
-    let id = op.id.as_ref().map(values::short).unwrap_or_default();
+    let id = op.id.as_ref().map(values::id).unwrap_or_default();
     vec![
         (format!("{}  {}  ", op.pos, op.time.get(11..19).unwrap_or("?")), Role::Text),
         (format!("{sign} {name} "), role),

@@ -144,9 +144,14 @@ fn one(c: &mut Canvas, document: &DocumentDiff, area: Area) {
     };
     let y = area.y;
     c.text(area.x + 2, y, 1, sign, role);
-    let id = values::short(&document.id);
-    let wide = 26.min(area.w / 3);
-    let x = c.cell(area.x + 4, y, wide, &id, role, Align::Left) + 1;
-    let text = values::fields_line(document);
-    c.text(x, y, (area.x + area.w).saturating_sub(x), &text, Role::Text);
+    let end = area.x + area.w;
+    // A document that comes or goes is shown whole, and begins with its _id anyway.
+    let x = match document.fate {
+        Fate::ChangesBack => {
+            let id = values::id(&document.id);
+            c.end_of(area.x + 4, y, area.w / 3, &id, role) + 2
+        }
+        Fate::ComesBack | Fate::GoesAway => area.x + 4,
+    };
+    c.text(x, y, end.saturating_sub(x), &values::fields_line(document), Role::Text);
 }

@@ -13,42 +13,61 @@ use crate::ui::theme::Role;
 pub fn draw(c: &mut Canvas, model: &Model) {
     let Some(bound) = model.choice.stop else { return };
     let size = (c.area().w, c.area().h);
-    let area = view::overlay(size, (size.0.saturating_sub(4).min(110), 14));
+    let wide = view::overlay(size, (104, 1)).w;
+    let lines = lines(model, wide.saturating_sub(4 + LABEL));
+    let rows = u16::try_from(lines.len()).unwrap_or(0) + 4;
+    let area = view::overlay(size, (104, rows.max(8)));
     let inside = boxed(c, area, &format!("The stop: before {bound}, {}", bound.time()));
     if states::absent(c, model, inside, Slot::Stop, &model.choice.facts) {
         return;
     }
-    let Some(facts) = model.choice.facts.value() else { return };
-    let mut y = inside.y;
-    let line = |c: &mut Canvas, y: u16, name: &str, pieces: &[(String, Role)]| {
-        c.text(inside.x, y, 12, name, Role::Dim);
-        let pieces: Vec<(&str, Role)> = pieces.iter().map(|(t, r)| (t.as_str(), *r)).collect();
-        c.pieces(inside.x + 13, y, inside.w.saturating_sub(13), &pieces);
-    };
-    line(c, y, "last applied", &op_line(facts.stop.last_applied.as_ref(), "nothing"));
-    c.rule(inside.x + 13, y + 1, inside.w.saturating_sub(13));
-    c.text(inside.x, y + 1, 12, "stop", Role::Stop);
-    line(c, y + 2, "left out", &op_line(facts.stop.first_left_out.as_ref(), "nothing: this is the end"));
-    y += 4;
-    let base = match model.base() {
-        Some(Ok(info)) => vec![(info.id.clone(), Role::Title)],
-        Some(Err(error)) => vec![(error.cause.clone(), Role::Bad)],
-        None => Vec::new(),
-    };
-    line(c, y, "base", &base);
-    y += 1;
-    if let Some(Err(error)) = model.base() {
-        for text in states::wrap(&error.hint, inside.w.saturating_sub(13)) {
-            line(c, y, "", &[(text, Role::Text)]);
-            y += 1;
+    // The keys have the last row.
+    let bottom = (inside.y + inside.h).saturating_sub(2);
+    for (y, (name, pieces)) in (inside.y..bottom).zip(&lines) {
+        if *name == STOP {
+            c.text(inside.x, y, LABEL, "    stop    ", Role::Stop);
+            c.rule(inside.x + LABEL, y, inside.w.saturating_sub(LABEL));
+            continue;
         }
+        c.text(inside.x, y, LABEL, name, Role::Dim);
+        let pieces: Vec<(&str, Role)> = pieces.iter().map(|(t, r)| (t.as_str(), *r)).collect();
+        c.pieces(inside.x + LABEL, y, inside.w.saturating_sub(LABEL), &pieces);
     }
-    let behind = format!("{} behind the stop", counted(facts.left_out, "op"));
-    line(c, y, "left out", &[(behind, Role::Text)]);
+    keys(c, Area { y: bottom + 1, h: 1, ..inside });
+}
+
+/// Room for the names of lines.
+const LABEL: u16 = 15;
+
+/// The line between the two neighbours.
+const STOP: &str = "stop";
+
+type Line = (&'static str, Vec<(String, Role)>);
+
+fn lines(model: &Model, room: u16) -> Vec<Line> {
+    let Some(facts) = model.choice.facts.value() else { return Vec::new() };
+    let mut out: Vec<Line> = vec![
+        ("last applied", op_line(facts.stop.last_applied.as_ref(), "nothing")),
+        (STOP, Vec::new()),
+        ("first left out", op_line(facts.stop.first_left_out.as_ref(), "nothing: this is the end")),
+        ("", Vec::new()),
+    ];
+    match model.base() {
+        Some(Ok(info)) => out.push(("base", vec![(info.id.clone(), Role::Title)])),
+        Some(Err(error)) => {
+            let cause = states::wrap(&error.cause, room).into_iter().map(|t| (t, Role::Bad));
+            let hint = states::wrap(&error.hint, room).into_iter().map(|t| (t, Role::Text));
+            for (at, piece) in cause.chain(hint).enumerate() {
+                out.push((if at == 0 { "not possible" } else { "" }, vec![piece]));
+            }
+        }
+        None => {}
+    }
+    out.push(("left out", vec![(format!("{} behind the stop", counted(facts.left_out, "op")), Role::Text)]));
     let by: Vec<String> =
         facts.by_namespace.iter().take(4).map(|(ns, n)| format!("{ns} {}", count(*n))).collect();
-    line(c, y + 1, "", &[(by.join("   "), Role::Dim)]);
-    keys(c, Area { y: (inside.y + inside.h).saturating_sub(1), h: 1, ..inside });
+    out.push(("", vec![(by.join("   "), Role::Dim)]));
+    out
 }
 
 fn keys(c: &mut Canvas, area: Area) {
@@ -62,7 +81,7 @@ fn keys(c: &mut Canvas, area: Area) {
         ("y", Role::Key),
         (" copy  ", Role::Text),
         ("Esc", Role::Key),
-        (" keep it and go on looking", Role::Text),
+        (" go on looking", Role::Text),
     ];
     c.pieces(area.x, area.y, area.w, &pieces);
 }

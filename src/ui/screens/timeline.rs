@@ -77,12 +77,13 @@ fn draw_op(c: &mut Canvas, model: &Model, op: &Op, area: Area) {
     let x = c.cell(x + 2, y, 8, name, role, Align::Left);
     let x = x + 1;
     let wide = area.w >= 100;
-    let ns = if wide { 28 } else { 18 };
+    let ns = if wide { 28 } else { 16 };
     let x = c.cell(x, y, ns, &op.ns, Role::Text, Align::Left) + 1;
     let tail = if wide { 19 } else { 2 };
     let room = end.saturating_sub(x + tail);
-    let id = op.id.as_ref().map(values::short).unwrap_or_default();
-    let x = c.cell(x, y, room, &id, Role::Text, Align::Left) + 1;
+    let id = op.id.as_ref().map(values::id).unwrap_or_default();
+    c.end_of(x, y, room, &id, Role::Text);
+    let x = x + room + 1;
     if wide {
         let x = c.cell(x, y, 9, &bytes(op.bytes), Role::Dim, Align::Right) + 1;
         let txn = if op.txn.is_some() { "txn" } else { "" };
