@@ -18,6 +18,8 @@ mod memory;
 mod mutate;
 mod readers;
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,6 +44,7 @@ fn fuzz(name: &str, reader: &mut dyn Reader) {
     println!("{name}: PITSTOP_SEED={first} PITSTOP_FUZZ_SECONDS={seconds}");
     let (begun, mut done, mut accepted, mut bytes, mut most) = (Instant::now(), 0u64, 0u64, 0u64, 0u64);
     let watched = AtomicU64::new(0);
+    let kept = File::create(common::target_dir().join(format!("fuzz-{name}.seed"))).unwrap();
     std::thread::scope(|scope| {
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
         scope.spawn({
@@ -66,9 +69,8 @@ fn fuzz(name: &str, reader: &mut dyn Reader) {
             let seed = first.wrapping_add(done);
             let mut random = Random::from(seed);
             let input = reader.input(&mut random);
-            // A stack that overflows takes the process with it; what it was given is still there.
-            let kept = common::target_dir().join(format!("fuzz-{name}"));
-            std::fs::write(&kept, format!("{seed}")).unwrap();
+            // A stack that overflows takes the process with it; the seed is still there.
+            kept.write_all_at(format!("{seed:020}").as_bytes(), 0).unwrap();
             let before = memory::begin();
             let ran = catch_unwind(AssertUnwindSafe(|| reader.read(&input)));
             let peak = memory::peak().saturating_sub(before);
