@@ -12,7 +12,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 pub use journal::Journal;
-pub use paths::{registry_dir, state_home};
+pub use paths::{registry_dir, servers_dir, state_home};
 
 use crate::domain::{Error, Result};
 

@@ -25,6 +25,11 @@ pub fn registry_dir() -> Result<PathBuf> {
     Ok(state_home()?.join("targets"))
 }
 
+/// Where the servers that pitstop starts keep their data.
+pub fn servers_dir() -> Result<PathBuf> {
+    Ok(state_home()?.join("servers"))
+}
+
 /// A name for the case of these sources: readable, and different for different sources.
 pub(super) fn name_for(sources: &[PathBuf]) -> String {
     let mut resolved: Vec<PathBuf> =

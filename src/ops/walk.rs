@@ -1,6 +1,7 @@
 //! The fold over an opened workspace: the first pass of every plan, diff and restore.
 
 use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::Workspace;
 use crate::domain::{OpTime, Position, Result, progress::Meter, progress::Phase};
@@ -45,6 +46,10 @@ impl<'a> History<'a> for Older<'a> {
 const SAMPLE_EVERY: u64 = 256;
 const SAMPLE_TAIL: usize = 64;
 
+/// Entries that are parsed in one go, and how many such batches wait at most.
+const BATCH: usize = 1024;
+const AHEAD: usize = 4;
+
 /// Folds the oplog below `bound` over a snapshot. The caller has checked that the range has no
 /// gap (see [`crate::domain::plan::choose_base`]).
 pub fn walk<'w>(
@@ -62,8 +67,7 @@ pub fn walk<'w>(
     let (mut count, mut bytes, mut unreported) = (0u64, 0u64, (0u64, 0u64));
     let mut sample = Vec::new();
     let mut tail = std::collections::VecDeque::with_capacity(SAMPLE_TAIL);
-    for entry in workspace.oplog.entries(from, bound) {
-        let entry = entry?;
+    let mut take = |entry: Entry<'w>| -> Result<()> {
         fold.apply(&entry, &history)?;
         let size = entry.raw.bytes().len() as u64;
         if count.is_multiple_of(SAMPLE_EVERY) {
@@ -81,7 +85,24 @@ pub fn walk<'w>(
             meter.check("walking the oplog")?;
             unreported = (0, 0);
         }
-    }
+        Ok(())
+    };
+    // One thread reads and parses ahead, this one folds.
+    std::thread::scope(|scope| {
+        let (send, parsed) = sync_channel(AHEAD);
+        scope.spawn(move || {
+            let mut entries = workspace.oplog.entries(from, bound);
+            loop {
+                let batch: Vec<_> = entries.by_ref().take(BATCH).collect();
+                // Whoever folds may have given up.
+                if batch.is_empty() || send.send(batch).is_err() {
+                    return;
+                }
+            }
+        });
+        let parsed: Receiver<Vec<Result<Entry<'w>>>> = parsed;
+        parsed.into_iter().flatten().try_for_each(|entry| take(entry?))
+    })?;
     meter.add(unreported.0, unreported.1);
     sample.extend(tail);
     let (state, walked) = fold.finish()?;

@@ -46,18 +46,19 @@ const BUFFER: usize = 4 << 20;
 /// that of the snapshot's server, for `prelude.json`. Blocks.
 ///
 /// On an error, and when something differs, what was written stays beside `dir` under a name
-/// that says it is partial, with a file `pitstop_incomplete` in it.
+/// that says it is partial and names `restore_id`, with a file `pitstop_incomplete` in it.
 pub fn write_dump(
     dir: &Path,
     state: &dyn State,
     server_version: Option<&str>,
+    restore_id: &str,
     meter: &Meter,
 ) -> Result<Written> {
     let dir = std::path::absolute(dir).map_err(|e| Error::failed(WRITING, shown(dir), e))?;
     require_free_name(&dir)?;
     // Names are judged before anything is created.
     state.collections().iter().try_for_each(|spec| require_directory_name(&spec.ns.db))?;
-    let partial = partial_of(&dir)?;
+    let partial = partial_of(&dir, restore_id)?;
     write_at(&dir, &partial, state, server_version, meter).map_err(|mut error| {
         if fs::symlink_metadata(&partial).is_ok() {
             let left =
@@ -143,12 +144,24 @@ fn require_free_name(dir: &Path) -> Result<()> {
     }
 }
 
-fn partial_of(dir: &Path) -> Result<PathBuf> {
+/// Removes what an unfinished restore of that id left beside `dir`; says whether there was
+/// anything. Only the directory whose name is made of both is ours.
+pub fn remove_partial(dir: &Path, restore_id: &str) -> Result<bool> {
+    let partial = partial_of(dir, restore_id)?;
+    match fs::symlink_metadata(&partial) {
+        Ok(meta) if meta.is_dir() => fs::remove_dir_all(&partial)
+            .map(|()| true)
+            .map_err(|e| Box::new(Error::failed("removing the unfinished dump", shown(&partial), e))),
+        _ => Ok(false),
+    }
+}
+
+fn partial_of(dir: &Path, restore_id: &str) -> Result<PathBuf> {
     let Some(name) = dir.file_name() else {
         return Error::usage(WRITING, shown(dir), "this names no new directory").hint("name one.").err();
     };
     let mut name = name.to_owned();
-    name.push(format!(".partial-{}", super::random_id()?));
+    name.push(format!(".partial-{restore_id}"));
     Ok(dir.with_file_name(name))
 }
 

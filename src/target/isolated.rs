@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use bson::doc;
 
+use super::MARK;
 use super::files::{own_empty_dir, replace_file, shown, write_new};
 use super::mongod::Mongod;
 use super::process::Process;
@@ -96,6 +97,8 @@ impl Isolated {
         let id = super::random_id()?;
         let marker = dir.join(MARKER);
         write_new(&marker, format!("{{\"id\":\"{id}\"}}\n").as_bytes()).map_err(|e| io(&marker, e))?;
+        let mark = dir.join(MARK);
+        write_new(&mark, super::now().as_bytes()).map_err(|e| io(&mark, e))?;
         let data = dir.join("data");
         super::files::create_dir(&data).map_err(|e| io(&data, e))?;
         let password = password()?;
@@ -150,6 +153,14 @@ impl Isolated {
     /// Its log.
     pub fn log(&self) -> PathBuf {
         log_in(&self.dir)
+    }
+
+    /// Says that what it holds is complete and verified.
+    pub fn complete(&self) -> Result<()> {
+        let mark = self.dir.join(MARK);
+        fs::remove_file(&mark)
+            .and_then(|()| super::files::sync_dir(&self.dir))
+            .map_err(|e| Box::new(Error::failed("removing the mark of", shown(&mark), e)))
     }
 
     /// Its process.

@@ -10,6 +10,7 @@ use super::batch::{Batch, Way, check_reply};
 use super::pull::{Drain, Seen, pull};
 use super::server::Server;
 use super::shape::{Shape, expires, index_name, shape};
+use super::verify::Verification;
 use crate::domain::namespace::Treatment;
 use crate::domain::progress::{Meter, Phase};
 use crate::domain::{Error, Namespace, Result};
@@ -61,6 +62,37 @@ impl Server {
     /// Creates all collections, writes all documents, builds all indexes. The target must be
     /// empty. Needs a multi-threaded tokio runtime. On an error the target stays marked.
     pub async fn load(&self, state: &dyn State, opts: &LoadOptions, meter: &Meter) -> Result<Loaded> {
+        let (loaded, shapes) = self.load_documents(state, opts, meter).await?;
+        meter.enter(Phase::Index, shapes.iter().map(|s| s.build.len() as u64).sum());
+        self.build_all(state.collections(), &shapes, opts.workers, meter).await?;
+        Ok(loaded)
+    }
+
+    /// [`Server::load`] and [`Server::verify`] in one: the documents are read back while the
+    /// indexes are built, which does not change them. The phase of indexes counts both.
+    pub async fn load_and_verify(
+        &self,
+        state: &dyn State,
+        opts: &LoadOptions,
+        meter: &Meter,
+    ) -> Result<(Loaded, Verification)> {
+        let specs = state.collections();
+        let (loaded, shapes) = self.load_documents(state, opts, meter).await?;
+        let documents: u64 = loaded.digests.iter().map(|d| d.count).sum();
+        meter.enter(Phase::Index, documents + shapes.iter().map(|s| s.build.len() as u64).sum::<u64>());
+        let built = self.build_all(specs, &shapes, opts.workers, meter);
+        let ((), found) = tokio::try_join!(built, self.read_all(specs, meter))?;
+        meter.enter(Phase::Verify, 0);
+        let verification = self.compare(specs, &loaded, &found, meter).await?;
+        Ok((loaded, verification))
+    }
+
+    async fn load_documents(
+        &self,
+        state: &dyn State,
+        opts: &LoadOptions,
+        meter: &Meter,
+    ) -> Result<(Loaded, Vec<Shape>)> {
         let runtime = Handle::current();
         if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
             return Error::failed(DOING, self.address(), "this needs a runtime with several threads").err();
@@ -79,6 +111,7 @@ impl Server {
 
         meter.enter(Phase::Load, specs.iter().map(|s| s.documents).sum());
         self.create_all(specs, &shapes, opts.workers, meter).await?;
+        self.note_made(&opts.restore_id).await?;
         let open = |collection: usize, _chunk: usize| {
             let spec = specs.get(collection).ok_or_else(|| {
                 Box::new(Error::failed(DOING, self.address(), "a chunk belongs to no collection"))
@@ -87,17 +120,10 @@ impl Server {
         };
         let seen = tokio::task::block_in_place(|| pull(state, opts.workers, DOING, meter, open))?;
 
-        meter.enter(Phase::Index, shapes.iter().map(|s| s.build.len() as u64).sum());
-        self.build_all(specs, &shapes, opts.workers, meter).await?;
         let notes = shapes.iter().flat_map(|s| s.notes.iter().cloned()).collect();
         let deferred_ttl = shapes.iter().flat_map(|s| s.deferred.iter().cloned()).collect();
-        Ok(Loaded {
-            digests: seen.iter().map(|s| s.digest).collect(),
-            notes,
-            deferred_ttl,
-            seen,
-            ttl: opts.ttl,
-        })
+        let digests = seen.iter().map(|s| s.digest).collect();
+        Ok((Loaded { digests, notes, deferred_ttl, seen, ttl: opts.ttl }, shapes))
     }
 
     /// Views last: what they read is there by then.

@@ -21,10 +21,11 @@ mod pull;
 pub mod registry;
 pub mod server;
 mod shape;
+mod unfinished;
 pub mod uri;
 mod verify;
 
-pub use dump::{Written, write_dump};
+pub use dump::{Written, remove_partial, write_dump};
 pub use isolated::{Isolated, IsolatedOptions};
 pub use load::{LoadOptions, Loaded, Ttl};
 pub use mongod::{Mongod, check_version, find_mongod};

@@ -35,6 +35,19 @@ impl Process {
         (!matches!(state, "Z" | "X")).then_some(Process { pid, start_time })
     }
 
+    /// The server of this data directory, however it was started; `None` when there is none.
+    pub fn serving(dbpath: &Path) -> Option<Process> {
+        let names = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.file_name());
+        names
+            .filter_map(|name| Process::of(name.to_str()?.parse().ok()?))
+            .find(|process| process.serves(dbpath))
+    }
+
+    /// What follows an argument on its command line.
+    pub fn argument(&self, name: &str) -> Option<String> {
+        String::from_utf8(argument_of(self.pid, name)?).ok()
+    }
+
     /// Whether it still runs.
     pub fn is_alive(&self) -> bool {
         Process::of(self.pid) == Some(*self)
@@ -99,11 +112,15 @@ impl Process {
     }
 }
 
-/// What follows `--dbpath` on the command line of a process.
 fn dbpath_of(pid: u32) -> Option<Vec<u8>> {
+    argument_of(pid, "--dbpath")
+}
+
+/// What follows `name` on the command line of a process.
+fn argument_of(pid: u32, name: &str) -> Option<Vec<u8>> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let mut args = line.split(|&c| c == 0);
-    args.find(|a| *a == b"--dbpath")?;
+    args.find(|a| *a == name.as_bytes())?;
     args.next().map(|a| OsStr::from_bytes(a).as_bytes().to_vec())
 }
 

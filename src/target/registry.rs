@@ -5,10 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::MARK;
 use super::files::{create_dir, shown, sync_dir, write_new};
 use super::isolated::{Isolated, MARKER, USER, uri};
 use super::process::Process;
 use crate::domain::{Error, Result};
+
+/// Processes that a server that forks into the background can be at most, with a margin.
+const FORKS: usize = 6;
 
 /// Whether an isolated server is still there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -43,10 +47,20 @@ pub struct Record {
     pub case: Option<String>,
     /// Whether it is still there; found out anew at every look.
     pub state: RunState,
+    /// Whether it carries the mark of a restore that has not been finished; found out anew at
+    /// every look.
+    #[serde(default)]
+    pub incomplete: bool,
 }
 
 impl Record {
     fn look(&mut self) {
+        self.incomplete = fs::symlink_metadata(self.dir.join(MARK)).is_ok();
+        if self.incomplete && !self.process().serves(&self.dbpath) {
+            // Whoever started it was killed while it forked: then it runs under another id. One
+            // that is complete and was started again by somebody is theirs.
+            self.find_process();
+        }
         self.state = if self.process().serves(&self.dbpath) {
             RunState::Running
         } else if fs::symlink_metadata(&self.dir).is_ok() {
@@ -54,6 +68,12 @@ impl Record {
         } else {
             RunState::Gone
         };
+    }
+
+    fn find_process(&mut self) {
+        let Some(process) = Process::serving(&self.dbpath) else { return };
+        (self.pid, self.start_time) = (process.pid, process.start_time);
+        self.port = process.argument("--port").and_then(|p| p.parse().ok()).unwrap_or(self.port);
     }
 
     /// Its process.
@@ -135,9 +155,48 @@ impl Registry {
             created: super::now(),
             case: case.map(str::to_owned),
             state: RunState::Running,
+            incomplete: true,
         };
         self.write(&record)?;
         Ok(record)
+    }
+
+    /// Remembers the servers in the folders of `servers` that nobody remembers: whoever started
+    /// them was killed before it could.
+    pub fn adopt(&self, servers: &Path) -> Result<()> {
+        let doing = "looking for servers that were left behind";
+        let entries = match fs::read_dir(servers) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(|e| Error::failed(doing, shown(servers), e))?,
+        };
+        for entry in entries.flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir())) {
+            let Ok(dir) = fs::canonicalize(entry.path()) else { continue };
+            let Some(id) = marker_id(&dir).filter(|id| is_id(id)) else { continue };
+            if fs::symlink_metadata(self.file(&id)).is_ok() {
+                continue;
+            }
+            let dbpath = dir.join("data");
+            let created =
+                entry.metadata().and_then(|m| m.modified()).map(chrono::DateTime::<chrono::Utc>::from);
+            let mut record = Record {
+                id,
+                pid: 0,
+                start_time: 0,
+                dir,
+                dbpath,
+                port: 0,
+                created: created
+                    .map(|t| t.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+                    .unwrap_or_default(),
+                case: None,
+                state: RunState::Stopped,
+                incomplete: true,
+            };
+            record.find_process();
+            record.look();
+            self.write(&record)?;
+        }
+        Ok(())
     }
 
     /// Written beside and renamed: nobody ever reads half a record.
@@ -172,7 +231,7 @@ impl Registry {
 
     /// One of them.
     pub fn get(&self, id: &str) -> Result<Record> {
-        let known = !id.is_empty() && id.bytes().all(|c| c.is_ascii_hexdigit());
+        let known = is_id(id);
         let path = self.file(id);
         if !known || fs::symlink_metadata(&path).is_err() {
             return Error::usage("looking up the target", format_args!("{id:?}"), "there is none of that id")
@@ -186,11 +245,15 @@ impl Registry {
     /// stay. Refused when the process of that id is not the server that was started.
     pub async fn stop(&self, id: &str, grace: Duration) -> Result<Record> {
         let mut record = self.get(id)?;
-        let (process, dbpath) = (record.process(), record.dbpath.clone());
-        if record.state == RunState::Running {
+        // A server that was forking is more than one process: each is met in its turn.
+        for _ in 0..FORKS {
+            if record.state != RunState::Running {
+                break;
+            }
+            let (process, dbpath) = (record.process(), record.dbpath.clone());
             super::isolated::blocking(move || process.stop(&dbpath, grace)).await?;
+            record.look();
         }
-        record.look();
         self.write(&record)?;
         Ok(record)
     }
@@ -235,6 +298,10 @@ fn read(path: &Path) -> Result<Record> {
     }
     record.look();
     Ok(record)
+}
+
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|c| c.is_ascii_hexdigit())
 }
 
 /// The id in a directory's marker.

@@ -124,28 +124,53 @@ impl Server {
     /// Reads everything back once and compares it with what was sent. Takes the mark away when
     /// nothing differs, and only then.
     pub async fn verify(&self, state: &dyn State, loaded: &Loaded, meter: &Meter) -> Result<Verification> {
-        let specs = state.collections();
-        let version = self.version().await?;
         meter.enter(Phase::Verify, loaded.digests.iter().map(|d| d.count).sum());
+        let found = self.read_all(state.collections(), meter).await?;
+        self.compare(state.collections(), loaded, &found, meter).await
+    }
+
+    /// Reads the documents of all collections, in tasks of their own, so that several are read
+    /// and hashed at a time. What is not there has no documents; [`Server::compare`] misses it.
+    pub(super) async fn read_all(&self, specs: &[CollectionSpec], meter: &Meter) -> Result<Vec<Seen>> {
+        let read = specs.iter().map(|spec| async {
+            if spec.kind == CollectionKind::View {
+                return Ok(Seen::default());
+            }
+            let (server, meter) = (self.clone(), meter.clone());
+            let (ns, ordered) = (spec.data_ns(), spec.ordered);
+            tokio::spawn(async move { server.read_back(&ns, ordered, &meter).await })
+                .await
+                .unwrap_or_else(|e| Error::failed(DOING, format_args!("in {}", spec.ns), e).err())
+        });
+        stream::iter(read).buffered(READERS).try_collect().await
+    }
+
+    /// Compares what was found with what was sent, and the catalog with the state.
+    pub(super) async fn compare(
+        &self,
+        specs: &[CollectionSpec],
+        loaded: &Loaded,
+        found: &[Seen],
+        meter: &Meter,
+    ) -> Result<Verification> {
+        let version = self.version().await?;
         let mut there = BTreeMap::new();
         for db in self.databases().await? {
             there.extend(self.collections(&db).await?.into_iter().map(|c| (c.ns.clone(), c)));
         }
-        let mut jobs = Vec::new();
-        let mut checks = Vec::new();
+        let mut checks = Vec::with_capacity(specs.len());
         for (at, spec) in specs.iter().enumerate() {
+            meter.check(DOING)?;
             let want = loaded.seen.get(at).copied().unwrap_or_default();
-            match there.remove(&spec.ns) {
-                None => checks.push(CollectionCheck::missing(spec.ns.clone(), want.digest)),
+            checks.push(match there.remove(&spec.ns) {
+                None => CollectionCheck::missing(spec.ns.clone(), want.digest),
                 Some(listed) => {
                     let shape = shape(spec, version, loaded.ttl)?;
-                    jobs.push(self.check(spec.clone(), shape, listed, want, meter.clone()));
+                    self.check(spec, &shape, &listed, &want, &found.get(at).copied().unwrap_or_default())
+                        .await?
                 }
-            }
+            });
         }
-        let found: Vec<CollectionCheck> = stream::iter(jobs).buffer_unordered(READERS).try_collect().await?;
-        checks.extend(found);
-        checks.sort_by(|a, b| a.ns.cmp(&b.ns));
         checks.extend(there.into_keys().map(CollectionCheck::stray));
         self.add_hashes(specs, &mut checks).await;
         let verification = Verification { collections: checks };
@@ -157,27 +182,22 @@ impl Server {
 
     async fn check(
         &self,
-        spec: CollectionSpec,
-        shape: Shape,
-        listed: Listed,
-        want: Seen,
-        meter: Meter,
+        spec: &CollectionSpec,
+        shape: &Shape,
+        listed: &Listed,
+        want: &Seen,
+        found: &Seen,
     ) -> Result<CollectionCheck> {
         let failed = |e: String| Error::failed(DOING, format_args!("in {:?}", spec.ns.to_string()), e);
         let mut options = compare_options(&shape.options, &listed.options);
         if listed.kind != kind_name(spec.kind) {
             options.push(format!("it is a {}, it must be a {}", listed.kind, kind_name(spec.kind)));
         }
-        let (mut indexes, mut found) = (Vec::new(), Seen::default());
-        if spec.kind != CollectionKind::View {
-            indexes = compare_indexes(&shape.indexes, &self.indexes(&spec.ns).await.map_err(failed)?);
-            // A task of its own, so that several collections are read and hashed at a time.
-            let (server, ns) = (self.clone(), spec.data_ns());
-            let ordered = spec.ordered;
-            let task = tokio::spawn(async move { server.read_back(&ns, ordered, &meter).await });
-            found = task.await.unwrap_or_else(|e| Err(Box::new(failed(e.to_string()))))?;
-        }
-        Ok(CollectionCheck::compared(&spec, &want, &found, options, indexes))
+        let indexes = match spec.kind {
+            CollectionKind::View => Vec::new(),
+            _ => compare_indexes(&shape.indexes, &self.indexes(&spec.ns).await.map_err(failed)?),
+        };
+        Ok(CollectionCheck::compared(spec, want, found, options, indexes))
     }
 
     /// Everything in a collection, in natural order.

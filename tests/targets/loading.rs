@@ -224,7 +224,7 @@ fn states_of_old_servers_arrive_exactly() {
         assert!(verification.ok(), "{name}: {wrong:?}");
         assert_eq!(compare_server(peer.uri(), want), Vec::<String>::new(), "{name}");
         assert!(loaded.notes.is_empty(), "{name}: {:?}", loaded.notes);
-        let written = write_dump(&home.path("dump"), &walked.state, None, &meter).unwrap();
+        let written = write_dump(&home.path("dump"), &walked.state, None, "r1", &meter).unwrap();
         assert!(written.verification.ok());
         assert_eq!(compare_dump(&home.path("dump"), want), Vec::<String>::new(), "{name}");
         // The product reads its own dump back as the same collections.

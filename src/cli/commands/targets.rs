@@ -1,6 +1,6 @@
 //! `pitstop targets`: the servers that restores left running.
 
-use crate::case::registry_dir;
+use crate::case::{registry_dir, servers_dir};
 use crate::cli::args::{TargetsAction, TargetsArgs};
 use crate::cli::output::{Out, with_kind};
 use crate::domain::text::visible;
@@ -12,6 +12,7 @@ use crate::target::registry::{Record, RunState};
 /// Runs it.
 pub fn run(args: &TargetsArgs) -> Result<()> {
     let registry = Registry::open(&registry_dir()?)?;
+    registry.adopt(&servers_dir()?)?;
     match &args.action {
         None => list(&registry, args.json),
         Some(TargetsAction::Stop { ids, all, delete, json }) => stop(&registry, ids, *all, *delete, *json),
@@ -45,6 +46,7 @@ fn line(record: &Record) -> String {
         RunState::Gone => "gone",
     };
     let dir = record.dir.to_string_lossy();
+    let state = if record.incomplete { format!("{state}, INCOMPLETE") } else { state.to_owned() };
     format!("{}  {state:<8} {}  {}  {}", record.id, record.uri(), record.created, visible(&dir))
 }
 

@@ -3,6 +3,7 @@
 //! watch. A front that goes away leaves the worker running.
 
 mod job;
+mod unfinished;
 mod watch;
 mod worker;
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::job::{Job, Outcome, PhaseTime, Restored, TargetSpec, read, write};
-use crate::case::{registry_dir, state_home};
+use super::unfinished::{Unfinished, lock, unfinished};
+use crate::case::{Journal, registry_dir, servers_dir};
 use crate::domain::namespace::Glob;
 use crate::domain::progress::{Meter, Phase};
 use crate::domain::{Class, Error, Result};
@@ -94,6 +95,9 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
         }
         other => other,
     };
+    let Some(_lock) = lock(dir)? else {
+        return Error::usage("restoring", dir.display(), "another worker is at it").err();
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -113,6 +117,8 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
         "restore-begins",
         serde_json::json!({ "restore": job.id, "pos": job.bound, "target": job.target }),
     )?;
+    let earlier = unfinished(&job, dir)?;
+    runtime.block_on(start_over(&earlier, &job, &target, &journal, outcome))?;
     let request = PlanRequest {
         stop: job.stop(),
         snapshot: job.snapshot.clone(),
@@ -139,7 +145,7 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
             (Ok(planned), Some(Ok(isolated))) => {
                 to_isolated(&runtime, &job, planned, isolated, meter, outcome)
             }
-            (Ok(planned), None) => to_other(&runtime, &job, &target, planned, meter, outcome),
+            (Ok(planned), None) => to_other(&runtime, &job, &target, &earlier, planned, meter, outcome),
             (Ok(_), Some(Err(error))) => Err(error),
             (Err(error), started) => {
                 // Nothing has been written: the fresh server is of no use to anybody.
@@ -192,11 +198,36 @@ async fn start_isolated(job: Job, snapshot: Option<(u32, u32)>) -> Result<Starte
     Ok((isolated, notes, version))
 }
 
-/// Where isolated servers keep their data.
 fn targets_dir() -> Result<PathBuf> {
-    let dir = state_home()?.join("servers");
+    let dir = servers_dir()?;
     crate::case::make_private_dir(&dir)?;
     Ok(dir)
+}
+
+/// Takes away what earlier tries left, except on a server that is not ours: that is for later,
+/// when it is known not to be the source.
+async fn start_over(
+    earlier: &[Unfinished],
+    job: &Job,
+    target: &TargetSpec,
+    journal: &Journal,
+    outcome: &mut Outcome,
+) -> Result<()> {
+    for one in earlier {
+        journal
+            .record("restore-starts-over", serde_json::json!({ "restore": job.id, "unfinished": one.id }))?;
+        if one.remove(target).await? {
+            outcome.notes.push(started_over(&one.id));
+        }
+        if !matches!(target, TargetSpec::Server(_)) {
+            one.cleared(&job.id)?;
+        }
+    }
+    Ok(())
+}
+
+fn started_over(id: &str) -> String {
+    format!("the restore {id} was not finished; what it left was removed, and this one started over")
 }
 
 /// Stops a server that holds nothing of use, and removes its data.
@@ -232,7 +263,8 @@ fn to_isolated(
     let state = Selected::new(&planned.walk.state, &globs(job));
     let loaded = runtime.block_on(async {
         let server = isolated.connect().await?;
-        load_and_verify(&server, &state, Ttl::Keep, job, meter, outcome).await
+        load_and_verify(&server, &state, Ttl::Keep, job, meter, outcome).await?;
+        isolated.complete()
     });
     let Err(error) = loaded else { return Ok(()) };
     if error.class == Class::Differs {
@@ -254,6 +286,7 @@ fn to_other(
     runtime: &tokio::runtime::Runtime,
     job: &Job,
     target: &TargetSpec,
+    earlier: &[Unfinished],
     planned: Planned<'_>,
     meter: &Meter,
     outcome: &mut Outcome,
@@ -263,7 +296,8 @@ fn to_other(
     let state = Selected::new(&planned.walk.state, &globs(job));
     match target {
         TargetSpec::Dump(dir) => {
-            let written = write_dump(dir, &state, planned.snapshot.server_version.as_deref(), meter)?;
+            let written =
+                write_dump(dir, &state, planned.snapshot.server_version.as_deref(), &job.id, meter)?;
             outcome.restored = Some(Restored::Dump { dir: dir.clone() });
             outcome.notes.extend(written.notes.iter().cloned());
             conclude(&written.verification, meter, outcome)
@@ -273,6 +307,14 @@ fn to_other(
             let version = server.version().await?;
             outcome.notes.extend(check_version(version, planned.snapshot.base.server)?);
             guard(&server, &planned).await?;
+            let ids: Vec<String> = earlier.iter().map(|e| e.id.clone()).collect();
+            if let Some(id) = server.remove_unfinished(&ids).await? {
+                outcome.notes.push(started_over(&id));
+            }
+            for one in earlier {
+                one.cleared(&job.id)?;
+            }
+            server.require_empty().await?;
             outcome.restored = Some(Restored::Server { uri: server.address().to_owned() });
             let ttl = if job.defer_ttl { Ttl::Defer } else { Ttl::Refuse };
             load_and_verify(&server, &state, ttl, job, meter, outcome).await
@@ -281,7 +323,7 @@ fn to_other(
     }
 }
 
-/// The safety rules for a server that is not ours: never the source, never over data.
+/// The first safety rule for a server that is not ours: never the source.
 async fn guard(server: &Server, planned: &Planned<'_>) -> Result<()> {
     if let Some(at) = server.oplog_holds(&planned.walk.sample).await? {
         return Error::refused(
@@ -295,7 +337,7 @@ async fn guard(server: &Server, planned: &Planned<'_>) -> Result<()> {
         .hint("restore into the isolated server (the default), or into another, empty one.")
         .err();
     }
-    server.require_empty().await
+    Ok(())
 }
 
 async fn load_and_verify(
@@ -308,10 +350,9 @@ async fn load_and_verify(
 ) -> Result<()> {
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
     let options = LoadOptions { workers, ttl, restore_id: job.id.clone() };
-    let loaded = server.load(state, &options, meter).await?;
+    let (loaded, verification) = server.load_and_verify(state, &options, meter).await?;
     outcome.notes.extend(loaded.notes.iter().cloned());
     outcome.notes.extend(loaded.deferred_ttl.iter().map(|what| format!("not built, as asked: {what}")));
-    let verification = server.verify(state, &loaded, meter).await?;
     conclude(&verification, meter, outcome)
 }
 
