@@ -8,6 +8,7 @@ pub mod burst;
 pub mod coverage;
 pub mod diff;
 pub mod error;
+mod judge;
 pub mod namespace;
 pub mod op;
 pub mod plan;

@@ -4,13 +4,16 @@
 
 pub mod demo;
 pub mod diff;
+mod expiry;
 pub mod history;
+mod known;
 pub mod lineage;
 pub mod plan;
 pub mod restore;
 pub mod rows;
 pub mod search;
 pub mod select;
+mod shape;
 pub mod suspects;
 pub mod walk;
 pub mod workspace;
