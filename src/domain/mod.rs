@@ -4,6 +4,7 @@
 //! Nothing here touches a file, a socket, a clock or a terminal, and nothing here depends on
 //! another folder of this crate.
 
+pub mod after;
 pub mod burst;
 pub mod coverage;
 pub mod diff;

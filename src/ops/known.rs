@@ -87,11 +87,22 @@ pub struct Known<'w> {
     begins: std::vec::IntoIter<&'w Snapshot>,
     /// The snapshot of this stretch, and where its own oplog begins.
     base: Option<(&'w Snapshot, Position)>,
+    /// Whether dates are followed.
+    expiry: bool,
 }
 
 impl<'w> Known<'w> {
     /// Before the first edge its counts are the best guess: better than none.
     pub fn new(workspace: &'w Workspace) -> Result<Self> {
+        Self::start(workspace, true)
+    }
+
+    /// The same for a look at a part of the log: without the dates of documents that expire.
+    pub fn without_expiry(workspace: &'w Workspace) -> Result<Self> {
+        Self::start(workspace, false)
+    }
+
+    fn start(workspace: &'w Workspace, expiry: bool) -> Result<Self> {
         let mut edges: Vec<&Snapshot> = workspace.snapshots.iter().filter(|s| s.edge().is_some()).collect();
         edges.sort_by_key(|s| s.edge());
         let segment =
@@ -106,6 +117,7 @@ impl<'w> Known<'w> {
             edges: edges.clone().into_iter(),
             begins: begins.into_iter(),
             base: None,
+            expiry,
         };
         if let Some(first) = edges.first() {
             known.describe(first);
@@ -144,13 +156,14 @@ impl<'w> Known<'w> {
     }
 
     fn describe(&mut self, base: &Snapshot) {
+        let expiry = self.expiry;
         for coll in &base.base.collections {
             let series = coll.kind == CollectionKind::Timeseries;
             let ns = if series { coll.ns.buckets() } else { coll.ns.clone() };
             let known = self.coll(&ns);
             known.options.clone_from(&coll.options);
             known.indexes = Indexes::new(&coll.indexes);
-            if !series {
+            if !series && expiry {
                 known.sync();
             }
         }
@@ -212,6 +225,7 @@ impl<'w> Known<'w> {
         let Some(id) = entry.id() else { return Ok(None) };
         let key = DocKey::of(id).bits() as u64;
         let fresh_key = key ^ xxh3_64(row.ns.as_bytes());
+        let expiry = self.expiry;
         let coll = self.coll(&ns);
         let documents_before = coll.documents;
         let mut expired = Expired::No;
@@ -231,7 +245,7 @@ impl<'w> Known<'w> {
             OpKind::Delete => {
                 coll.documents = coll.documents.saturating_sub(1);
                 coll.deletes += 1;
-                if !coll.options.is_empty() {
+                if expiry && !coll.options.is_empty() {
                     expired = either(expired, by_id(&id, coll.options(), pos.secs));
                 }
                 let evicted = coll.flag("capped") && coll.deletes <= EVICTED_MOST;
@@ -264,6 +278,7 @@ impl<'w> Known<'w> {
     fn command(&mut self, row: &Row<'_>, ns: Namespace) -> Result<Option<Act>> {
         let entry = &row.entry;
         let Some(command) = entry.command() else { return Ok(None) };
+        let expiry = self.expiry;
         match command.name {
             b"create" => {
                 let options = options_of(entry.o, &Namespace::new("", ""));
@@ -279,7 +294,7 @@ impl<'w> Known<'w> {
                     }
                     None => coll.indexes.add(entry.o),
                 }
-                if coll.sync() {
+                if expiry && coll.sync() {
                     self.catch_up(&ns, entry.at.pos)?;
                 }
             }
@@ -295,7 +310,7 @@ impl<'w> Known<'w> {
                 coll.options = modified_options(&coll.options, entry.o);
                 if let Some(index) = entry.o.get("index").and_then(|e| e.as_doc()) {
                     coll.indexes.modify(index);
-                    if coll.sync() {
+                    if expiry && coll.sync() {
                         self.catch_up(&ns, entry.at.pos)?;
                     }
                 }

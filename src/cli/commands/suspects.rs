@@ -33,6 +33,12 @@ pub fn run(args: &SuspectsArgs) -> Result<()> {
     Ok(())
 }
 
+/// A burst on one line.
+pub fn short(burst: &Burst) -> String {
+    let ns = burst.ns.to_string();
+    format!("{}  {}: {}, {}", burst.time, visible(&ns), burst.what, counted(burst.documents, "document"))
+}
+
 fn lines(burst: &Burst) -> Vec<String> {
     let documents = match burst.documents {
         0 => String::new(),
