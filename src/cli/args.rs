@@ -69,7 +69,7 @@ pub enum Command {
     /// Search operations
     Ops(OpsArgs),
     /// Rank the bursts of operations that look like damage
-    Suspects(SourceArgs),
+    Suspects(SuspectsArgs),
     /// Show what a restore would do, and why not
     Plan(PlanArgs),
     /// Show what going back to a stop would change, without a restore
@@ -116,6 +116,17 @@ pub struct SourceArgs {
     /// Accept the joint at POS although no shared entry proves it; journalled and reported
     #[arg(long, value_name = "POS")]
     pub accept_unproven: Vec<Position>,
+}
+
+/// Arguments of `suspects`.
+#[derive(Debug, Args)]
+pub struct SuspectsArgs {
+    /// Where to look.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Show everyday work too (TTL, migrations, $out, eviction, queues), with the reason for each
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// Arguments of `ops`.

@@ -6,13 +6,15 @@ use std::io::{BufWriter, StdoutLock, Write, stdout};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::domain::after::After;
 use crate::domain::coverage::Gap;
 use crate::domain::diff::{DocumentDiff, FieldDiff, NamespaceDiff};
 use crate::domain::plan::Plan;
 use crate::domain::snapshot::SnapshotInfo;
-use crate::domain::stop::{Stop, ValidStops};
+use crate::domain::stop::ValidStops;
 use crate::domain::{Error, Position, Result};
 use crate::engine::bson::Doc;
+use crate::ops::diff::Diff;
 use crate::ops::history::{Change, Version};
 use crate::ops::rows::document_json;
 
@@ -80,19 +82,24 @@ pub fn gap(gap: &Gap) -> Value {
 }
 
 /// The object of `plan`.
-pub fn plan(plan: &Plan) -> Value {
+pub fn plan(plan: &Plan, after: Option<&After>) -> Value {
     let mut value = serde_json::to_value(plan).unwrap_or_default();
     if let Value::Object(map) = &mut value {
         map.insert("from".into(), place(plan.from));
         map.insert("snapshot".into(), plan.snapshot.id.clone().into());
         map.insert("edge".into(), plan.snapshot.edge.map_or(Value::Null, place));
+        if let Some(after) = after {
+            let mut value = serde_json::to_value(after).unwrap_or_default();
+            value["until"] = place(after.until);
+            map.insert("after".into(), value);
+        }
     }
     value
 }
 
 /// The lines of `diff`: first both sides, then a line a namespace, then a line a document.
-pub fn diff_sides(stop: &Stop, against: &Stop) -> Value {
-    json!({ "kind": "sides", "stop": stop, "against": against })
+pub fn diff_sides(diff: &Diff) -> Value {
+    json!({ "kind": "sides", "stop": diff.stop, "against": diff.against, "incident": diff.incident })
 }
 
 /// A line of `diff`: one namespace in numbers.

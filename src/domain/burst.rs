@@ -1,11 +1,12 @@
-//! Bursts: operations that are one act. Suspects: bursts that look like damage, ranked.
+//! Bursts: operations that are one act.
 //!
-//! An act is recognised by what its operations share: namespace, kind, shape of the change, and
-//! session and transaction where the oplog has them; and by coming without a pause. The oplog
-//! knows no user: a session is all there is.
+//! An act is recognised by what its operations share: transaction, or namespace, kind and shape
+//! of the change; and by coming without a pause. The oplog knows no user: a session is all there
+//! is. Whether an act is damage is judged elsewhere.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use super::judge::{Normal, Rate, judge};
 use super::namespace::Namespace;
 use super::op::OpKind;
 use super::position::Position;
@@ -22,14 +23,8 @@ const MIN_GAP: u64 = 8;
 /// How often groups that nothing can join any more are closed.
 const SWEEP_EVERY: u64 = 1 << 16;
 
-/// An act on documents smaller than this, and on less than [`SMALL_SHARE`], is ordinary.
-const SMALL_COUNT: u64 = 1000;
-
-/// The share of a collection that makes a small act a suspect.
-const SMALL_SHARE: f64 = 0.1;
-
-/// Fewer documents than this are never a suspect, unless a collection goes with them.
-const FEW: u64 = 5;
+/// Acts on fewer documents than this are not looked at, unless a collection goes with them.
+pub const FEW: u64 = 5;
 
 /// What the change does, coarsely; operations of one act have the same shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,16 +33,34 @@ pub enum Shape {
     Insert,
     /// A document goes.
     Delete,
+    /// A document goes from a collection with a TTL index, and nothing says it had not expired.
+    Expire,
+    /// A document goes from a capped collection to make room.
+    Evict,
     /// Fields are set; the number is a hash of names and values, equal for the same change.
     Set(u64),
-    /// Fields are removed, whatever else happens; the number is a hash of the change.
+    /// Fields are removed, whatever else happens; the number is a hash of their names.
     Unset(u64),
+    /// Arrays are cut off; the number is a hash of their names.
+    Shrink(u64),
     /// A whole new body.
     Replace,
     /// A collection or a database goes.
     Drop,
     /// A collection is renamed over another.
     Overwrite,
+}
+
+/// Who writes like this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Author {
+    /// Somebody.
+    Client,
+    /// A chunk migration.
+    Migration,
+    /// The server's work with a temporary collection: `$out`, a conversion, a rename between
+    /// databases.
+    Temporary,
 }
 
 /// One operation as the grouping sees it.
@@ -61,10 +74,18 @@ pub struct Act {
     pub ns: Namespace,
     /// How.
     pub shape: Shape,
-    /// Session, transaction: equal for operations of one act, `None` where the oplog has none.
-    pub group: Option<u64>,
-    /// Written by a chunk migration.
-    pub migration: bool,
+    /// The session, as a hash; `None` where the oplog has none. One act may come through several:
+    /// drivers take them from a pool.
+    pub session: Option<u64>,
+    /// The transaction, as a hash: its operations are acts of their own.
+    pub transaction: Option<u64>,
+    /// By whom.
+    pub author: Author,
+    /// The document, as a hash.
+    pub key: u64,
+    /// Whether something special is known of the document: that it had expired, for
+    /// [`Shape::Expire`]; that it was inserted not long before, for [`Shape::Delete`].
+    pub marked: bool,
     /// Documents the namespace held before this operation, as far as known.
     pub documents_before: u64,
 }
@@ -84,77 +105,117 @@ pub struct Burst {
     pub last: Position,
     /// Its first second, RFC 3339 in UTC.
     pub time: String,
+    /// Seconds from its first to its last operation.
+    pub seconds: u32,
     /// Documents it touched.
     pub documents: u64,
     /// Share of the collection it touched, 0 to 1, as far as known.
     pub share: f64,
     /// The stop that leaves it out: before its first operation.
     pub stop: Position,
+    /// The session that wrote it, in hex, where the oplog has one. It never has a user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Why it is no damage but the everyday work of the server or of the application.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ordinary: Option<String>,
+    /// The session as [`Act::session`] has it.
+    #[serde(skip)]
+    pub by: Option<u64>,
 }
 
-/// Operations of one kind and shape on one namespace that came without a long pause. Inside it
-/// may be several acts: [`Open::split`] tells them apart by their density.
+/// What belongs together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    ns: Namespace,
+    shape: Shape,
+    transaction: Option<u64>,
+    /// Whether they have sessions: single writes have, a deleteMany or updateMany has none.
+    single: bool,
+    author: Author,
+}
+
+/// Operations of one key that came without a long pause. Inside it may be several acts:
+/// [`Open::split`] tells them apart by their density.
 #[derive(Debug)]
 struct Open {
     kind: OpKind,
-    shape: Shape,
-    migration: bool,
     /// Documents before the first operation.
     before: u64,
-    /// Each operation: its number in the whole log, and its position.
-    ops: Vec<(u64, Position)>,
+    /// Inserts into the namespace before the first operation.
+    inserts: u64,
+    ops: Vec<Member>,
 }
 
-/// One act found in an [`Open`].
+/// An operation of an [`Open`].
+#[derive(Debug, Clone, Copy)]
+struct Member {
+    /// Its number in the whole log.
+    number: u64,
+    pos: Position,
+    key: u64,
+    session: Option<u64>,
+    marked: bool,
+    /// Inserts into the namespace until here.
+    inserts: u64,
+}
+
+/// One act.
 #[derive(Debug)]
-struct Closed {
-    kind: OpKind,
-    shape: Shape,
-    migration: bool,
-    before: u64,
-    first: Position,
-    last: Position,
-    count: u64,
+pub(super) struct Closed {
+    pub kind: OpKind,
+    pub shape: Shape,
+    pub author: Author,
+    /// The session of all its operations.
+    pub session: Option<u64>,
+    /// How many different sessions it has.
+    pub sessions: u64,
+    /// Documents of the namespace before it.
+    pub before: u64,
+    pub first: Position,
+    pub last: Position,
+    /// Its operations.
+    pub count: u64,
+    /// The documents they are about.
+    pub documents: u64,
+    /// Those of its operations that were marked.
+    pub marked: u64,
+    /// Documents that came into the namespace meanwhile.
+    pub inserts: u64,
 }
 
 impl Open {
-    fn new(act: &Act, number: u64) -> Self {
-        Open {
-            kind: act.kind,
-            shape: act.shape,
-            migration: act.migration,
-            before: act.documents_before,
-            ops: vec![(number, act.pos)],
-        }
-    }
-
-    fn last(&self) -> Position {
-        self.ops.last().map_or(Position::MIN, |(_, pos)| *pos)
-    }
-
     /// Cuts where much more of other traffic lies between two operations than usually does: the
     /// single deletes of every day before a `deleteMany` are not part of it.
-    fn split(&self) -> impl Iterator<Item = Closed> + '_ {
-        let mut gaps: Vec<u64> = self.ops.windows(2).map(|w| w[1].0 - w[0].0).collect();
+    fn split<'o>(&'o self, key: &'o Key) -> impl Iterator<Item = Closed> + 'o {
+        let numbers = self.ops.iter().map(|m| m.number);
+        let mut gaps: Vec<u64> = numbers.clone().skip(1).zip(numbers).map(|(b, a)| b - a).collect();
         gaps.sort_unstable();
         let usual = gaps.get(gaps.len() / 2).copied().unwrap_or(1);
         let limit = (usual * UNUSUAL).max(MIN_GAP);
         let mut done = 0;
-        let runs = self.ops.chunk_by(move |a, b| b.0 - a.0 <= limit);
+        let mut inserts = self.inserts;
+        let runs = self.ops.chunk_by(move |a, b| b.number - a.number <= limit);
         runs.map(move |run| {
-            let before = match self.shape {
-                Shape::Delete => self.before.saturating_sub(done),
-                _ => self.before,
-            };
+            let goes = matches!(key.shape, Shape::Delete | Shape::Expire | Shape::Evict);
+            let before = if goes { self.before.saturating_sub(done) } else { self.before };
             done += run.len() as u64;
+            let until = run.last().map_or(inserts, |m| m.inserts);
+            let came = until - std::mem::replace(&mut inserts, until);
+            let sessions = run.iter().filter_map(|m| m.session).collect::<HashSet<_>>().len() as u64;
             Closed {
                 kind: self.kind,
-                shape: self.shape,
-                migration: self.migration,
+                shape: key.shape,
+                author: key.author,
+                session: run.first().and_then(|m| m.session).filter(|_| sessions == 1),
+                sessions,
                 before,
-                first: run.first().map_or(Position::MIN, |(_, pos)| *pos),
-                last: run.last().map_or(Position::MIN, |(_, pos)| *pos),
+                first: run.first().map_or(Position::MIN, |m| m.pos),
+                last: run.last().map_or(Position::MIN, |m| m.pos),
                 count: run.len() as u64,
+                documents: run.iter().map(|m| m.key).collect::<HashSet<_>>().len() as u64,
+                marked: run.iter().filter(|m| m.marked).count() as u64,
+                inserts: came,
             }
         })
     }
@@ -164,8 +225,10 @@ impl Open {
 #[derive(Debug, Default)]
 pub struct Grouper {
     numbered: u64,
-    open: HashMap<(Namespace, Shape, Option<u64>), Open>,
+    open: HashMap<Key, Open>,
     done: Vec<(Namespace, Closed)>,
+    inserts: HashMap<Namespace, u64>,
+    normal: Normal,
 }
 
 impl Grouper {
@@ -179,45 +242,79 @@ impl Grouper {
     pub fn add(&mut self, act: Act) {
         self.numbered += 1;
         match act.shape {
-            Shape::Insert => return,
+            Shape::Insert => {
+                match self.inserts.get_mut(&act.ns) {
+                    Some(count) => *count += 1,
+                    None => {
+                        self.inserts.insert(act.ns, 1);
+                    }
+                }
+                return;
+            }
             Shape::Drop => return self.add_drop(act),
             _ => {}
         }
         if self.numbered.is_multiple_of(SWEEP_EVERY) {
             self.sweep(act.pos);
         }
-        let key = (act.ns.clone(), act.shape, act.group);
+        self.normal.count(&act.ns, act.shape, act.pos.secs);
+        let inserts = self.inserts.get(&act.ns).copied().unwrap_or(0);
+        let member = Member {
+            number: self.numbered,
+            pos: act.pos,
+            key: act.key,
+            session: act.session,
+            marked: act.marked,
+            inserts,
+        };
+        let key = Key {
+            ns: act.ns,
+            shape: act.shape,
+            transaction: act.transaction,
+            single: act.session.is_some(),
+            author: act.author,
+        };
         if let Some(open) = self.open.get_mut(&key) {
-            if act.pos.secs <= open.last().secs.saturating_add(PAUSE_SECS) {
-                open.ops.push((self.numbered, act.pos));
+            let last = open.ops.last().map_or(0, |m| m.pos.secs);
+            if act.pos.secs <= last.saturating_add(PAUSE_SECS) {
+                open.ops.push(member);
                 return;
             }
             if let Some(open) = self.open.remove(&key) {
-                self.close(&act.ns, &open);
+                self.close(&key, &open);
             }
         }
-        self.open.insert(key, Open::new(&act, self.numbered));
+        let open = Open { kind: act.kind, before: act.documents_before, inserts, ops: vec![member] };
+        self.open.insert(key, open);
     }
 
-    /// The bursts that look like damage, the worst first.
-    pub fn suspects(mut self) -> Vec<Burst> {
+    /// All acts worth a look: those that look like damage first, the worst first; then the
+    /// ordinary ones, in order.
+    pub fn bursts(mut self) -> Vec<Burst> {
         self.sweep(Position::MAX);
-        let mut suspects: Vec<Burst> = self.done.iter().filter_map(|(ns, act)| suspect(ns, act)).collect();
-        suspects.sort_by(|a, b| {
-            let damage = |s: &Burst| s.documents as f64 * (0.1 + s.share);
+        let rate = |ns: &Namespace, act: &Closed| -> Rate { self.normal.beside(ns, act) };
+        let mut bursts: Vec<Burst> =
+            self.done.iter().filter_map(|(ns, act)| judge(ns, act, rate(ns, act))).collect();
+        bursts.sort_by(|a, b| {
+            let damage = |s: &Burst| match s.ordinary {
+                Some(_) => -1.0,
+                None => s.documents as f64 * (0.1 + s.share),
+            };
             damage(b).total_cmp(&damage(a)).then(a.first.cmp(&b.first))
         });
-        suspects
+        bursts
     }
 
     /// Closes what nothing can join any more: most operations of an oplog are acts of their own.
     fn sweep(&mut self, now: Position) {
-        let stale = |open: &Open| open.last().secs.saturating_add(PAUSE_SECS) < now.secs;
-        let keys: Vec<_> =
+        let stale =
+            |open: &Open| open.ops.last().is_none_or(|m| m.pos.secs.saturating_add(PAUSE_SECS) < now.secs);
+        let mut keys: Vec<_> =
             self.open.iter().filter(|(_, open)| stale(open)).map(|(key, _)| key.clone()).collect();
+        keys.sort_by_cached_key(|key| self.open.get(key).and_then(|o| o.ops.first()).map(|m| m.number));
         for key in keys {
             if let Some(open) = self.open.remove(&key) {
-                self.close(&key.0, &open);
+                self.close(&key, &open);
             }
         }
     }
@@ -227,11 +324,16 @@ impl Grouper {
         let mut drop = Closed {
             kind: act.kind,
             shape: act.shape,
-            migration: act.migration,
+            author: act.author,
+            session: act.session,
+            sessions: u64::from(act.session.is_some()),
             before: act.documents_before,
             first: act.pos,
             last: act.pos,
             count: 1,
+            documents: act.documents_before,
+            marked: 0,
+            inserts: 0,
         };
         while act.ns.coll.is_empty() {
             let joins = |(ns, last): &(Namespace, Closed)| {
@@ -243,126 +345,20 @@ impl Grouper {
             let Some((_, earlier)) = self.done.pop_if(|last| joins(last)) else { break };
             drop.first = earlier.first;
             drop.before += earlier.before;
+            drop.documents += earlier.before;
             drop.count += 1;
         }
         self.done.push((act.ns, drop));
     }
 
-    fn close(&mut self, ns: &Namespace, open: &Open) {
-        let whole = matches!(open.shape, Shape::Overwrite);
-        for act in open.split().filter(|act| whole || act.count >= FEW) {
-            self.done.push((ns.clone(), act));
+    fn close(&mut self, key: &Key, open: &Open) {
+        let whole = key.shape == Shape::Overwrite;
+        for act in open.split(key).filter(|act| whole || act.documents >= FEW) {
+            self.done.push((key.ns.clone(), act));
         }
     }
-}
-
-fn suspect(ns: &Namespace, open: &Closed) -> Option<Burst> {
-    if open.migration {
-        return None;
-    }
-    let goes = matches!(open.shape, Shape::Drop | Shape::Overwrite);
-    let documents = if goes { open.before } else { open.count };
-    let share = if goes { 1.0 } else { open.count as f64 / open.before.max(open.count).max(1) as f64 };
-    let large = documents >= SMALL_COUNT || share >= SMALL_SHARE;
-    let what = match open.shape {
-        Shape::Insert => return None,
-        Shape::Delete => "documents deleted",
-        Shape::Set(_) => "the same change to every document",
-        Shape::Unset(_) => "fields removed from every document",
-        Shape::Replace => "documents replaced",
-        Shape::Drop if ns.coll.is_empty() => "database dropped",
-        Shape::Drop => "collection dropped",
-        Shape::Overwrite => "collection overwritten by a rename",
-    };
-    (goes || large).then(|| Burst {
-        kind: open.kind,
-        ns: ns.clone(),
-        what: what.to_owned(),
-        first: open.first,
-        last: open.last,
-        time: open.first.time(),
-        documents,
-        share,
-        stop: open.first,
-    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn act(at: (u32, u32), coll: &str, shape: Shape) -> Act {
-        Act {
-            pos: Position::new(at.0, at.1),
-            kind: OpKind::Delete,
-            ns: Namespace::new("shop", coll),
-            shape,
-            group: None,
-            migration: false,
-            documents_before: 100,
-        }
-    }
-
-    #[test]
-    fn a_mass_delete_is_one_suspect_in_spite_of_traffic_between() {
-        let mut grouper = Grouper::default();
-        for i in 1..=60 {
-            grouper.add(act((50, 2 * i), "orders", Shape::Delete));
-            grouper.add(act((50, 2 * i + 1), "other", Shape::Insert));
-        }
-        let suspects = grouper.suspects();
-        assert_eq!(suspects.len(), 1);
-        assert_eq!((suspects[0].first, suspects[0].last), (Position::new(50, 2), Position::new(50, 120)));
-        assert_eq!(suspects[0].documents, 60);
-        assert_eq!(suspects[0].stop, suspects[0].first);
-    }
-
-    #[test]
-    fn everyday_deletes_before_a_mass_delete_are_not_part_of_it() {
-        let mut grouper = Grouper::default();
-        for i in 0..10 {
-            grouper.add(act((50, 20 * i), "orders", Shape::Delete));
-            (1..20).for_each(|_| grouper.skip());
-        }
-        for i in 0..200 {
-            grouper.add(act((50, 1000 + i), "orders", Shape::Delete));
-        }
-        let suspects = grouper.suspects();
-        assert_eq!(suspects.len(), 1, "{suspects:?}");
-        assert_eq!((suspects[0].first, suspects[0].last), (Position::new(50, 1000), Position::new(50, 1199)));
-    }
-
-    #[test]
-    fn scattered_deletes_are_none_and_a_pause_separates() {
-        let mut grouper = Grouper::default();
-        for i in 0..60 {
-            grouper.add(act((100 + 10 * i, 1), "orders", Shape::Delete));
-        }
-        assert!(grouper.suspects().is_empty());
-    }
-
-    #[test]
-    fn a_dropped_database_is_one_act_from_its_first_collection_on() {
-        let mut grouper = Grouper::default();
-        grouper.add(act((50, 1), "a", Shape::Drop));
-        grouper.add(act((50, 2), "b", Shape::Drop));
-        grouper.add(Act { documents_before: 0, ..act((50, 3), "", Shape::Drop) });
-        let suspects = grouper.suspects();
-        assert_eq!(suspects.len(), 1);
-        assert_eq!((suspects[0].first, suspects[0].last), (Position::new(50, 1), Position::new(50, 3)));
-        assert_eq!((suspects[0].documents, suspects[0].what.as_str()), (200, "database dropped"));
-    }
-
-    #[test]
-    fn a_drop_is_always_one_and_a_migration_never() {
-        let mut grouper = Grouper::default();
-        grouper.add(act((50, 1), "orders", Shape::Drop));
-        for i in 0..90 {
-            grouper.add(Act { migration: true, ..act((60, i), "orders", Shape::Delete) });
-        }
-        let suspects = grouper.suspects();
-        assert_eq!(suspects.len(), 1);
-        assert_eq!(suspects[0].what, "collection dropped");
-        assert_eq!(suspects[0].documents, 100);
-    }
-}
+#[path = "burst_tests.rs"]
+mod tests;

@@ -29,6 +29,8 @@ pub struct NamespaceDiff {
     pub changes_back: u64,
     /// Documents that go away.
     pub goes_away: u64,
+    /// How many of all these the incident touched and somebody wrote again afterwards.
+    pub conflicts: u64,
     /// What happens to the collection itself: made, dropped, other options, other indexes.
     pub collection: Vec<String>,
 }
@@ -50,6 +52,9 @@ pub struct DocumentDiff {
     pub id: Value,
     /// What happens to it.
     pub fate: Fate,
+    /// Whether the incident touched it and somebody wrote it again afterwards: going back takes
+    /// that write along.
+    pub conflict: bool,
     /// The fields that change back; empty for documents that come or go.
     pub fields: Vec<FieldDiff>,
     /// The document at the stop, canonical Extended JSON.

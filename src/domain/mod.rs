@@ -4,10 +4,12 @@
 //! Nothing here touches a file, a socket, a clock or a terminal, and nothing here depends on
 //! another folder of this crate.
 
+pub mod after;
 pub mod burst;
 pub mod coverage;
 pub mod diff;
 pub mod error;
+mod judge;
 pub mod namespace;
 pub mod op;
 pub mod plan;

@@ -7,10 +7,12 @@ use std::collections::{HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::Workspace;
+use super::after::{incident_at, written_again};
 use super::plan::{base, stop_at};
 use super::rows::{document_json, json};
 use super::select::fits;
 use super::walk::{Walk, WalkOptions, walk};
+use crate::domain::burst::Burst;
 use crate::domain::diff::{DocumentDiff, Fate, FieldDiff, NamespaceDiff, fields};
 use crate::domain::namespace::Glob;
 use crate::domain::stop::{Stop, StopRequest};
@@ -45,6 +47,8 @@ pub struct Diff {
     pub stop: Stop,
     /// The other side.
     pub against: Stop,
+    /// The act that begins at the stop.
+    pub incident: Option<Burst>,
     /// Namespaces that differ, by name.
     pub namespaces: Vec<NamespaceDiff>,
     /// The first documents that differ, up to the limit.
@@ -67,7 +71,12 @@ pub fn diff(workspace: &Workspace, request: &DiffRequest, meter: &Meter) -> Resu
     };
     let then = walk(workspace, snapshot, bound, &request.walk, meter)?;
     let now = walk(workspace, other, against, &request.walk, meter)?;
-    let mut collector = Collector { limit: request.limit, documents: Vec::new(), limited: false };
+    let incident = incident_at(workspace, bound, meter)?.filter(|burst| burst.first < against);
+    let conflicts = match &incident {
+        Some(incident) => written_again(workspace, incident, against, meter)?,
+        None => HashMap::new(),
+    };
+    let mut collector = Collector { limit: request.limit, documents: Vec::new(), limited: false, conflicts };
     let mut namespaces = Vec::new();
     for ns in names(&then, &now) {
         if !fits(&request.ns, &ns.to_string()) {
@@ -82,6 +91,7 @@ pub fn diff(workspace: &Workspace, request: &DiffRequest, meter: &Meter) -> Resu
     Ok(Diff {
         stop: stop_at(workspace, bound)?,
         against: stop_at(workspace, against)?,
+        incident,
         namespaces,
         documents: collector.documents,
         limited: collector.limited,
@@ -100,6 +110,8 @@ struct Collector {
     limit: usize,
     documents: Vec<DocumentDiff>,
     limited: bool,
+    /// Documents of the incident that were written again.
+    conflicts: HashMap<Namespace, HashSet<DocKey>>,
 }
 
 /// One namespace on both sides: `then` is the stop, `now` the other.
@@ -116,6 +128,7 @@ impl<'w> Pair<'_, 'w> {
             comes_back: 0,
             changes_back: 0,
             goes_away: 0,
+            conflicts: 0,
             collection: Vec::new(),
         };
         match (self.then.position(self.ns), self.now.position(self.ns)) {
@@ -270,11 +283,16 @@ impl<'w> Pair<'_, 'w> {
             Fate::GoesAway => found.goes_away += 1,
             Fate::ChangesBack => found.changes_back += 1,
         }
+        let conflict = out
+            .conflicts
+            .get(self.ns)
+            .is_some_and(|keys| then.or(now).and_then(key_of).is_some_and(|key| keys.contains(&key)));
+        found.conflicts += u64::from(conflict);
         if out.documents.len() >= out.limit {
             out.limited = true;
             return Ok(());
         }
-        out.documents.push(show(self.ns, fate, then, now));
+        out.documents.push(DocumentDiff { conflict, ..show(self.ns, fate, then, now) });
         Ok(())
     }
 }
@@ -316,7 +334,15 @@ fn show(ns: &Namespace, fate: Fate, then: Option<&[u8]>, now: Option<&[u8]>) -> 
         .and_then(|d| d.get("_id"))
         .map_or(serde_json::Value::Null, |e| json(&e));
     let fields = changed_fields(then, now);
-    DocumentDiff { ns: ns.clone(), id, fate, fields, at_stop: raw_json(then), against: raw_json(now) }
+    DocumentDiff {
+        ns: ns.clone(),
+        id,
+        fate,
+        conflict: false,
+        fields,
+        at_stop: raw_json(then),
+        against: raw_json(now),
+    }
 }
 
 /// The fields in which two versions differ; none where one of them is missing.

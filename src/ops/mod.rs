@@ -2,15 +2,19 @@
 //! diff, history, restore. No screen and no argument parsing: the TUI and the commands are two fronts of
 //! what is here.
 
+pub mod after;
 pub mod demo;
 pub mod diff;
+mod expiry;
 pub mod history;
+mod known;
 pub mod lineage;
 pub mod plan;
 pub mod restore;
 pub mod rows;
 pub mod search;
 pub mod select;
+mod shape;
 pub mod suspects;
 pub mod walk;
 pub mod workspace;

@@ -204,6 +204,10 @@ impl Fake {
             documents,
             share,
             stop: Position::new(secs, 1),
+            seconds: last.secs.saturating_sub(secs),
+            session: None,
+            ordinary: None,
+            by: None,
         };
         if self.ops.is_empty() {
             return Vec::new();
@@ -326,6 +330,7 @@ fn namespaces() -> Vec<NamespaceDiff> {
         comes_back,
         changes_back,
         goes_away,
+        conflicts: 0,
         collection: collection.iter().map(|s| (*s).to_owned()).collect(),
     };
     vec![
@@ -352,6 +357,7 @@ fn documents(ns: &str) -> Documents {
                 ns: Namespace::parse(ns),
                 id: json!({ "$numberInt": n.to_string() }),
                 fate: Fate::ChangesBack,
+                conflict: false,
                 fields: vec![FieldDiff {
                     path: "price".into(),
                     at_stop: Some(json!({ "$numberDouble": format!("{n}9.5") })),
@@ -364,6 +370,7 @@ fn documents(ns: &str) -> Documents {
             _ => DocumentDiff {
                 ns: Namespace::parse(ns),
                 id: id(7000 + n),
+                conflict: false,
                 fate: if n % 9 == 8 { Fate::GoesAway } else { Fate::ComesBack },
                 fields: Vec::new(),
                 at_stop: (n % 9 != 8).then(|| order(7000 + n)),

@@ -37,7 +37,7 @@ pub fn run(args: &DiffArgs) -> Result<()> {
     let found = diff(&workspace, &request, &Meter::default())?;
     let mut out = Out::new();
     if args.source.json {
-        out.json(&output::diff_sides(&found.stop, &found.against))?;
+        out.json(&output::diff_sides(&found))?;
         for ns in &found.namespaces {
             out.json(&output::diff_namespace(ns))?;
         }
@@ -60,6 +60,10 @@ fn print(found: &Diff, limit: usize, out: &mut Out) -> Result<()> {
     }
     out.line(format_args!("compared with   before {} ({})", found.against.bound, found.against.time))?;
     out.line("")?;
+    if let Some(incident) = &found.incident {
+        out.line(format_args!("incident        {}", super::suspects::short(incident)))?;
+        out.line("")?;
+    }
     if found.namespaces.is_empty() {
         return out.line("nothing differs");
     }
@@ -75,6 +79,10 @@ fn print(found: &Diff, limit: usize, out: &mut Out) -> Result<()> {
             count(ns.changes_back),
             count(ns.goes_away)
         ))?;
+        if ns.conflicts > 0 {
+            let documents = crate::domain::text::counted(ns.conflicts, "document");
+            out.line(format_args!("    conflicts: {documents} of the incident written again afterwards"))?;
+        }
         for what in &ns.collection {
             out.line(format_args!("    {what}"))?;
         }
@@ -96,7 +104,8 @@ fn show(document: &DocumentDiff, out: &mut Out) -> Result<()> {
         Fate::GoesAway => ('-', "goes away"),
     };
     let (ns, id) = (document.ns.to_string(), short_id(&document.id));
-    out.line(format_args!("{sign} {} {}  {fate}", visible(&ns), visible(&id)))?;
+    let conflict = if document.conflict { "  CONFLICT: written again after the incident" } else { "" };
+    out.line(format_args!("{sign} {} {}  {fate}{conflict}", visible(&ns), visible(&id)))?;
     let value = |v: &Option<Value>| {
         v.as_ref().map_or("(not there)".to_owned(), |v| visible(&v.to_string()).into_owned())
     };

@@ -7,9 +7,11 @@ use crate::cli::args::PlanArgs;
 use crate::cli::open;
 use crate::cli::output::{self, Out};
 use crate::domain::Result;
+use crate::domain::after::After;
 use crate::domain::plan::Plan;
 use crate::domain::progress::Meter;
 use crate::domain::text::{bytes, count, counted, visible};
+use crate::ops::after::after;
 use crate::ops::plan::PlanRequest;
 use crate::ops::restore::TargetSpec;
 use crate::ops::walk::WalkOptions;
@@ -19,15 +21,48 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     let target: TargetSpec = args.target.parse()?;
     let workspace = open(&args.source)?;
     let planned = crate::ops::plan::plan(&workspace, &request(args, &target), &Meter::default())?;
+    let plan = &planned.plan;
+    let until = workspace.valid_stops(&plan.snapshot).map_or(workspace.last().next(), |valid| valid.last);
+    let after = after(&workspace, plan.stop.bound, until, &Meter::default())?;
     let mut out = Out::new();
     if args.source.json {
-        out.json(&output::plan(&planned.plan))?;
+        out.json(&output::plan(plan, Some(&after)))?;
     } else {
-        for text in lines(&planned.plan) {
+        for text in lines(plan).into_iter().chain(after_lines(&after)) {
             out.line(text)?;
         }
     }
     out.flush()
+}
+
+/// What follows the stop, for a terminal.
+fn after_lines(after: &After) -> Vec<String> {
+    let ops = |n: u64| counted(n, "operation");
+    let docs = |n: u64| counted(n, "document");
+    let total = &after.total;
+    let mut out = vec![match &after.incident {
+        Some(burst) => format!("incident       {}", super::suspects::short(burst)),
+        None => "incident       none: what is left out first is a write like any other".to_owned(),
+    }];
+    out.push(format!(
+        "left out       {} on {}; {} on {} would be lost with the incident",
+        ops(total.operations),
+        docs(total.documents),
+        counted(total.good_operations, "good write"),
+        docs(total.good_documents)
+    ));
+    for ns in &after.namespaces {
+        out.push(format!(
+            "  {:<36} {} on {}: incident {}, good {} on {}",
+            visible(&ns.ns.to_string()),
+            ops(ns.counts.operations),
+            docs(ns.counts.documents),
+            count(ns.counts.incident_operations),
+            count(ns.counts.good_operations),
+            docs(ns.counts.good_documents)
+        ));
+    }
+    out
 }
 
 /// The request behind the arguments.

@@ -1,0 +1,157 @@
+//! What follows a stop: the incident that begins there, the good writes that would be lost with
+//! it, and the documents of the incident that somebody wrote again afterwards.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::Workspace;
+use super::known::Known;
+use super::rows::{Row, rows};
+use crate::domain::after::{After, Counts, NamespaceAfter};
+use crate::domain::burst::{Act, Burst, Grouper};
+use crate::domain::namespace::Treatment;
+use crate::domain::op::OpKind;
+use crate::domain::{Namespace, Position, Result, progress::Meter, progress::Phase};
+use crate::engine::key::DocKey;
+
+/// An act has ended when nothing like it came for so many seconds.
+const QUIET_SECS: u32 = 3;
+
+/// An act that goes on at a stop is looked for from so many seconds before it.
+const BACK_SECS: u32 = 120;
+
+/// The act that begins at this bound, or began before it and goes on: what the first operation
+/// left out is part of. `None` when that is a write like any other.
+pub fn incident_at(workspace: &Workspace, bound: Position, meter: &Meter) -> Result<Option<Burst>> {
+    let mut left_out: Option<(Position, Namespace, OpKind)> = None;
+    for entry in workspace.oplog.entries(bound, Position::MAX) {
+        let entry = entry?;
+        left_out = rows(&entry).iter().find_map(|row| Some((entry.at.pos, user_namespace(row)?, row.kind)));
+        if left_out.is_some() {
+            break;
+        }
+    }
+    let Some((pos, ns, kind)) = left_out else { return Ok(None) };
+    let from = Position::new(pos.secs.saturating_sub(BACK_SECS), 0);
+    let mut known = Known::without_expiry(workspace)?;
+    known.advance(from)?;
+    let mut grouper = Grouper::default();
+    let mut last = pos.secs;
+    for entry in workspace.oplog.entries(from, Position::MAX) {
+        let entry = entry?;
+        let now = entry.at.pos;
+        if now.secs > last.saturating_add(QUIET_SECS) {
+            break;
+        }
+        meter.check("looking for the incident")?;
+        for row in rows(&entry) {
+            match known.act(&row)? {
+                Some(act) => {
+                    if now >= pos && is_like(&act, &ns, kind) {
+                        last = last.max(now.secs);
+                    }
+                    grouper.add(act);
+                }
+                None => grouper.skip(),
+            }
+        }
+    }
+    let holds =
+        |burst: &Burst| burst.first <= pos && pos <= burst.last && burst.kind == kind && covers(burst, &ns);
+    let mut bursts = grouper.bursts();
+    bursts.retain(|burst| burst.ordinary.is_none() && holds(burst));
+    // Of several the one that begins here, else the largest.
+    bursts.sort_by_key(|burst| (burst.first != pos, u64::MAX - burst.documents));
+    Ok(bursts.into_iter().next())
+}
+
+fn is_like(act: &Act, ns: &Namespace, kind: OpKind) -> bool {
+    act.kind == kind && (act.ns == *ns || kind == OpKind::Command && act.ns.db == ns.db)
+}
+
+/// Whether an operation on this namespace may be part of the burst: a dropDatabase covers all.
+fn covers(burst: &Burst, ns: &Namespace) -> bool {
+    burst.ns == *ns
+        || burst.ns.coll.is_empty() && burst.ns.db == ns.db
+        || burst.kind == OpKind::Command && burst.ns.db == ns.db
+}
+
+fn is_of(burst: &Burst, row: &Row<'_>, ns: &Namespace) -> bool {
+    let pos = row.entry.at.pos;
+    burst.first <= pos && pos <= burst.last && burst.kind == row.kind && covers(burst, ns)
+}
+
+/// The namespace of an operation that counts as a write of somebody.
+fn user_namespace(row: &Row<'_>) -> Option<Namespace> {
+    let ns = Namespace::parse(&row.ns);
+    (row.kind != OpKind::Noop && ns.treatment() == Treatment::User).then_some(ns)
+}
+
+/// Counts what follows a bound up to `until` (exclusive).
+pub fn after(workspace: &Workspace, bound: Position, until: Position, meter: &Meter) -> Result<After> {
+    let incident = incident_at(workspace, bound, meter)?.filter(|burst| burst.first < until);
+    meter.enter(Phase::Fold, 0);
+    let mut all: BTreeMap<Namespace, (Counts, Documents)> = BTreeMap::new();
+    for entry in workspace.oplog.entries(bound, until) {
+        let entry = entry?;
+        meter.add(1, entry.raw.bytes().len() as u64);
+        meter.check("counting what follows the stop")?;
+        for row in rows(&entry) {
+            let Some(ns) = user_namespace(&row) else { continue };
+            let of_incident = incident.as_ref().is_some_and(|burst| is_of(burst, &row, &ns));
+            let (counts, documents) = all.entry(ns).or_default();
+            let key = row.entry.id().map(DocKey::of);
+            counts.operations += 1;
+            documents.all.extend(key);
+            if of_incident {
+                counts.incident_operations += 1;
+                documents.incident.extend(key);
+            } else {
+                counts.good_operations += 1;
+                documents.good.extend(key);
+            }
+        }
+    }
+    let mut total = Counts::default();
+    let mut namespaces = Vec::new();
+    for (ns, (mut counts, documents)) in all {
+        counts.documents = documents.all.len() as u64;
+        counts.incident_documents = documents.incident.len() as u64;
+        counts.good_documents = documents.good.len() as u64;
+        total += counts;
+        namespaces.push(NamespaceAfter { ns, counts });
+    }
+    Ok(After { incident, namespaces, total, until })
+}
+
+#[derive(Debug, Default)]
+struct Documents {
+    all: HashSet<DocKey>,
+    incident: HashSet<DocKey>,
+    good: HashSet<DocKey>,
+}
+
+/// The documents of an incident that were written again afterwards, before `until`: going back
+/// takes those writes along.
+pub fn written_again(
+    workspace: &Workspace,
+    incident: &Burst,
+    until: Position,
+    meter: &Meter,
+) -> Result<HashMap<Namespace, HashSet<DocKey>>> {
+    let mut touched: HashSet<(Namespace, DocKey)> = HashSet::new();
+    let mut again: HashMap<Namespace, HashSet<DocKey>> = HashMap::new();
+    for entry in workspace.oplog.entries(incident.first, until) {
+        let entry = entry?;
+        meter.check("looking for conflicts")?;
+        for row in rows(&entry) {
+            let Some(key) = row.entry.id().map(DocKey::of) else { continue };
+            let Some(ns) = user_namespace(&row) else { continue };
+            if is_of(incident, &row, &ns) {
+                touched.insert((ns, key));
+            } else if covers(incident, &ns) && touched.contains(&(ns.clone(), key)) {
+                again.entry(ns).or_default().insert(key);
+            }
+        }
+    }
+    Ok(again)
+}
