@@ -1,9 +1,9 @@
-//! What all jobs share: the opened sources, the columns of the oplog, the filter last used.
+//! What all jobs share: the opened sources, and the filter last used.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::table::{OpTable, Selection};
+use super::list::{List, select};
 use crate::domain::query;
 use crate::domain::{Error, Position, Result, progress::Meter};
 use crate::ops::{OpenOptions, Workspace};
@@ -16,8 +16,7 @@ pub struct Desk {
     /// The mongod to start.
     pub mongod: Option<PathBuf>,
     workspace: Mutex<Option<Arc<Workspace>>>,
-    table: Mutex<Option<Arc<OpTable>>>,
-    filtered: Mutex<Option<(String, Arc<Vec<u32>>)>>,
+    filtered: Mutex<Option<(String, Arc<Vec<u64>>)>>,
 }
 
 /// A panic of a job leaves no half-made thing behind: each is put in place whole.
@@ -33,42 +32,32 @@ impl Desk {
 
     /// The sources.
     pub fn workspace(&self) -> Result<Arc<Workspace>> {
-        lock(&self.workspace).clone().ok_or_else(|| early("the sources are not open yet"))
+        lock(&self.workspace).clone().ok_or_else(|| {
+            let cause = "the sources are not open yet";
+            Box::new(Error::failed("answering", "", cause).hint("wait for them, and try again."))
+        })
     }
 
     /// Puts the opened sources in place.
     pub fn put_workspace(&self, workspace: Workspace) -> Arc<Workspace> {
         let workspace = Arc::new(workspace);
         *lock(&self.workspace) = Some(Arc::clone(&workspace));
-        *lock(&self.table) = None;
         *lock(&self.filtered) = None;
         workspace
     }
 
-    /// The columns.
-    pub fn table(&self) -> Result<Arc<OpTable>> {
-        lock(&self.table).clone().ok_or_else(|| early("the oplog has not been read yet"))
-    }
-
-    /// Puts the columns in place.
-    pub fn put_table(&self, table: OpTable) -> Arc<OpTable> {
-        let table = Arc::new(table);
-        *lock(&self.table) = Some(Arc::clone(&table));
-        table
-    }
-
-    /// The rows that a filter leaves: those of the last time, or worked out anew.
-    pub fn selection(&self, text: Option<&str>, meter: &Meter) -> Result<Selection> {
-        let Some(text) = text else { return Ok(None) };
-        if let Some((known, rows)) = lock(&self.filtered).as_ref()
-            && known == text
-        {
-            return Ok(Some(Arc::clone(rows)));
+    /// All ops, or those that a filter leaves: as the last time, or worked out anew.
+    pub fn list(&self, text: Option<&str>, meter: &Meter) -> Result<List> {
+        let workspace = self.workspace()?;
+        let index = workspace.index_so_far(meter)?;
+        let Some(text) = text else { return Ok(List { index, rows: None }) };
+        let known = lock(&self.filtered).clone().filter(|(known, _)| known == text);
+        if let Some((_, rows)) = known {
+            return Ok(List { index, rows: Some(rows) });
         }
-        let (workspace, table) = (self.workspace()?, self.table()?);
-        let rows = Arc::new(table.select(&workspace, &filter(&workspace, text)?, meter)?);
+        let rows = Arc::new(select(&index, &filter(&workspace, text)?, meter)?);
         *lock(&self.filtered) = Some((text.to_owned(), Arc::clone(&rows)));
-        Ok(Some(rows))
+        Ok(List { index, rows: Some(rows) })
     }
 }
 
@@ -76,8 +65,4 @@ impl Desk {
 pub fn filter(workspace: &Workspace, text: &str) -> Result<query::Filter> {
     let first = workspace.oplog.first().map_or(Position::MIN, |at| at.pos);
     query::parse(text)?.resolve(first, workspace.last())
-}
-
-fn early(cause: &str) -> Box<Error> {
-    Box::new(Error::failed("answering", "", cause).hint("wait for it, and try again."))
 }

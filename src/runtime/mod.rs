@@ -7,9 +7,9 @@ mod desk;
 mod events;
 mod exec;
 mod input;
+mod list;
 mod looks;
 mod restoring;
-mod table;
 mod terminal;
 mod work;
 

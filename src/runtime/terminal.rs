@@ -94,13 +94,9 @@ pub fn watch(gone: impl FnOnce() + Send + 'static) -> Result<()> {
     let wait = move || {
         let stdin = io::stdin();
         let mut fds = [rustix::event::PollFd::new(&stdin, rustix::event::PollFlags::empty())];
-        loop {
-            match rustix::event::poll(&mut fds, None) {
-                Err(rustix::io::Errno::INTR) => {}
-                // Nothing was asked for, so what comes is a hang-up or an error.
-                _ => break,
-            }
-        }
+        // Nothing is asked for, so what comes is a hang-up or an error; or a signal, and then
+        // once more.
+        while let Err(rustix::io::Errno::INTR) = rustix::event::poll(&mut fds, None) {}
         gone();
     };
     let thread = std::thread::Builder::new().name("terminal-gone".into()).spawn(wait);

@@ -2,7 +2,7 @@
 //! can be cancelled by its meter.
 
 use super::desk::{Desk, filter};
-use super::table::OpTable;
+use super::list::behind;
 use crate::app::data::{Bars, Base, Diff, Documents, Indexed, Opened, Page, StopFacts, Target, Text};
 use crate::app::effect::{Direction, RestoreRequest};
 use crate::app::{Answer, Work, values};
@@ -26,44 +26,32 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter) -> Result<Answer> {
     match work {
         Work::Open => open(desk, meter),
         Work::Index => {
-            let table = desk.put_table(OpTable::read(&*desk.workspace()?, meter)?);
-            Ok(Answer::Indexed(Indexed { ops: table.len() }))
+            let index = desk.workspace()?.index(meter)?;
+            Ok(Answer::Indexed(Indexed { ops: index.len() }))
         }
         Work::Suspects => Ok(Answer::Suspects(suspects::suspects(&*desk.workspace()?, meter)?)),
-        Work::Filter { query } => {
-            let rows = desk.selection(Some(query), meter)?;
-            Ok(Answer::Filtered(rows.map_or(0, |rows| rows.len() as u64)))
-        }
+        Work::Filter { query } => Ok(Answer::Filtered(desk.list(Some(query), meter)?.len())),
         Work::Search { query, filter: list, from, direction } => {
-            let (workspace, list) = (desk.workspace()?, desk.selection(list.as_deref(), meter)?);
-            let wanted = filter(&workspace, query)?;
-            let forward = *direction == Direction::Forward;
-            let found = desk.table()?.search(&workspace, (&list, &wanted), *from, forward, meter)?;
-            Ok(Answer::Found(found))
+            let wanted = filter(&*desk.workspace()?, query)?;
+            let list = desk.list(list.as_deref(), meter)?;
+            Ok(Answer::Found(list.search(&wanted, *from, *direction == Direction::Forward, meter)?))
         }
         Work::Locate { filter, pos } => {
-            let list = desk.selection(filter.as_deref(), meter)?;
-            Ok(Answer::Located(desk.table()?.locate(&list, *pos)))
+            Ok(Answer::Located(desk.list(filter.as_deref(), meter)?.locate(*pos)))
         }
         Work::Rows { filter, start, count } => {
-            let list = desk.selection(filter.as_deref(), meter)?;
-            let ops = desk.table()?.ops(&*desk.workspace()?, &list, *start, *count)?;
+            let ops = desk.list(filter.as_deref(), meter)?.ops(*start, *count)?;
             Ok(Answer::Rows(Page { start: *start, ops }))
         }
         Work::Bars { filter, axis } => {
-            let list = desk.selection(filter.as_deref(), meter)?;
-            Ok(Answer::Bars(Bars { axis: *axis, counts: desk.table()?.bars(&list, axis) }))
+            let counts = desk.list(filter.as_deref(), meter)?.bars(axis);
+            Ok(Answer::Bars(Bars { axis: *axis, counts }))
         }
         Work::Detail { filter, row } => {
-            let (list, table) = (desk.selection(filter.as_deref(), meter)?, desk.table()?);
-            let row = table.row(&list, *row);
-            let text = match row {
-                Some(row) => table.with(&*desk.workspace()?, row, detail)?,
-                None => None,
-            };
+            let text = desk.list(filter.as_deref(), meter)?.with(*row, detail)?;
             Ok(Answer::Detail(text.unwrap_or_default()))
         }
-        Work::Stop { bound } => stop(desk, *bound),
+        Work::Stop { bound } => stop(desk, *bound, meter),
         Work::Diff { bound, snapshot } => {
             let mut found = diff(&*desk.workspace()?, &diff_request(*bound, snapshot, &[], 0), meter)?;
             // What changes most comes first; a collection that comes or goes before all others.
@@ -122,9 +110,10 @@ fn targets(desk: &Desk, workspace: &Workspace) -> Vec<Target> {
     out
 }
 
-fn stop(desk: &Desk, bound: Position) -> Result<Answer> {
-    let found = stop_at(&*desk.workspace()?, bound)?;
-    let (left_out, by_namespace) = desk.table()?.behind(bound);
+fn stop(desk: &Desk, bound: Position, meter: &Meter) -> Result<Answer> {
+    let workspace = desk.workspace()?;
+    let found = stop_at(&workspace, bound)?;
+    let (left_out, by_namespace) = behind(&*workspace.index(meter)?, bound, meter)?;
     let tools = other_tools(bound, found.last_applied.as_ref().map(|op| op.pos));
     Ok(Answer::Stop(Box::new(StopFacts { stop: found, tools, left_out, by_namespace })))
 }

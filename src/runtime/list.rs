@@ -1,0 +1,149 @@
+//! A list of ops: all of them, or those that a filter leaves, over the op index. Rows are counted
+//! in the list; what a row holds is decoded when somebody looks at it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::app::axis::Axis;
+use crate::domain::op::{Op, OpKind};
+use crate::domain::progress::{Meter, Phase};
+use crate::domain::query::Filter;
+use crate::domain::{Position, Result};
+use crate::index::OpIndex;
+use crate::index::rows::Row;
+
+/// Ops counted by kind, in the order of [`OpKind::ALL`].
+type Kinds = [u32; OpKind::ALL.len()];
+
+/// The list.
+#[derive(Clone)]
+pub struct List {
+    /// All ops.
+    pub index: Arc<OpIndex>,
+    /// The rows of the index that are in the list, in order; `None` = all of them.
+    pub rows: Option<Arc<Vec<u64>>>,
+}
+
+impl List {
+    /// How many ops it has.
+    pub fn len(&self) -> u64 {
+        self.rows.as_ref().map_or(self.index.len(), |rows| rows.len() as u64)
+    }
+
+    /// The first row at or behind a position.
+    pub fn locate(&self, pos: Position) -> Option<u64> {
+        let row = self.index.lower_bound(pos);
+        let found = match &self.rows {
+            None => row,
+            Some(rows) => rows.partition_point(|r| *r < row) as u64,
+        };
+        (found < self.len()).then_some(found)
+    }
+
+    /// The row of the index that a row of the list is.
+    fn global(&self, row: u64) -> Option<u64> {
+        match &self.rows {
+            None => (row < self.index.len()).then_some(row),
+            Some(rows) => rows.get(usize::try_from(row).ok()?).copied(),
+        }
+    }
+
+    /// The row of the list that a row of the index is, if it is in it.
+    fn local(&self, row: u64) -> Option<u64> {
+        match &self.rows {
+            None => Some(row),
+            Some(rows) => rows.binary_search(&row).ok().map(|at| at as u64),
+        }
+    }
+
+    /// Ops counted by bar and kind.
+    pub fn bars(&self, axis: &Axis) -> Vec<Kinds> {
+        let Some(rows) = &self.rows else {
+            let all = self.index.histogram(axis.from..axis.end(), usize::from(axis.bars));
+            return all.iter().map(|kinds| kinds.map(|n| u32::try_from(n).unwrap_or(u32::MAX))).collect();
+        };
+        let mut counts: Vec<Kinds> = vec![Kinds::default(); usize::from(axis.bars)];
+        let (from, to) = (self.index.lower_bound(axis.from), self.index.lower_bound(axis.end()));
+        let begin = rows.partition_point(|r| *r < from);
+        for op in rows.iter().skip(begin).take_while(|r| **r < to).filter_map(|r| self.index.row(*r)) {
+            let bar = axis.bar_of(op.pos).and_then(|bar| counts.get_mut(usize::from(bar)));
+            let kind = OpKind::ALL.iter().position(|kind| *kind == op.kind);
+            if let Some(n) = bar.zip(kind).and_then(|(kinds, at)| kinds.get_mut(at)) {
+                *n = n.saturating_add(1);
+            }
+        }
+        counts
+    }
+
+    /// Decodes rows.
+    pub fn ops(&self, start: u64, count: u64) -> Result<Vec<Op>> {
+        let rows = (start..start.saturating_add(count)).map_while(|row| self.global(row));
+        rows.map(|row| self.index.op(row).map(|op| op.to_op())).collect()
+    }
+
+    /// Does something with one row, decoded as far as needed.
+    pub fn with<T>(&self, row: u64, then: impl FnOnce(&Row<'_>) -> T) -> Result<Option<T>> {
+        self.global(row).map(|row| self.index.op(row).map(|op| then(&op))).transpose()
+    }
+
+    /// The next row that a filter matches, or the one before; goes round at the end.
+    pub fn search(&self, filter: &Filter, from: u64, forward: bool, meter: &Meter) -> Result<Option<u64>> {
+        meter.enter(Phase::Fold, self.index.len());
+        let Some(here) = self.global(from) else { return Ok(None) };
+        if forward {
+            return match self.first(filter, here + 1, meter)? {
+                Some(row) => Ok(Some(row)),
+                None => self.first(filter, 0, meter),
+            };
+        }
+        let (mut before, mut last) = (None, None);
+        self.index.search(filter, 0, meter, &mut |row| {
+            if let Some(found) = self.local(row) {
+                last = Some(found);
+                if row < here {
+                    before = last;
+                }
+            }
+            // One before the cursor is enough once the cursor has been passed.
+            let enough = row >= here && before.is_some();
+            Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        Ok(before.or(last))
+    }
+
+    /// The first row of the list that a filter matches, from a row of the index on.
+    fn first(&self, filter: &Filter, from: u64, meter: &Meter) -> Result<Option<u64>> {
+        let mut found = None;
+        self.index.search(filter, from, meter, &mut |row| {
+            found = self.local(row);
+            Ok(if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        Ok(found)
+    }
+}
+
+/// The rows of the index that a filter leaves.
+pub fn select(index: &OpIndex, filter: &Filter, meter: &Meter) -> Result<Vec<u64>> {
+    meter.enter(Phase::Fold, index.len());
+    let mut rows = Vec::new();
+    index.search(filter, 0, meter, &mut |row| {
+        rows.push(row);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(rows)
+}
+
+/// Ops at or behind a position: how many, and by namespace, the largest first.
+pub fn behind(index: &OpIndex, pos: Position, meter: &Meter) -> Result<(u64, Vec<(String, u64)>)> {
+    let from = index.lower_bound(pos);
+    let mut counts: std::collections::HashMap<Arc<str>, u64> = std::collections::HashMap::new();
+    for (at, op) in index.window(from..index.len()).enumerate() {
+        *counts.entry(op.ns).or_default() += 1;
+        if at % 4096 == 0 {
+            meter.check("counting")?;
+        }
+    }
+    let mut by: Vec<(String, u64)> = counts.into_iter().map(|(ns, n)| (ns.to_string(), n)).collect();
+    by.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    Ok((index.len() - from, by))
+}
