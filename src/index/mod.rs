@@ -10,6 +10,7 @@ mod columns;
 mod header;
 mod histogram;
 mod home;
+mod parallel;
 pub mod rows;
 mod search;
 

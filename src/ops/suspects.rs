@@ -5,16 +5,17 @@ use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Workspace;
-use super::rows::{Row, rows};
+use super::rows::Row;
 use crate::domain::burst::{Act, Burst, Grouper, Shape};
 use crate::domain::namespace::Treatment;
 use crate::domain::op::OpKind;
-use crate::domain::{Namespace, Position, Result, progress::Meter, progress::Phase};
+use crate::domain::{Namespace, Result, progress::Meter, progress::Phase};
 use crate::engine::bson::Doc;
 
 /// The bursts that look like damage, the worst first.
 pub fn suspects(workspace: &Workspace, meter: &Meter) -> Result<Vec<Burst>> {
-    meter.enter(Phase::Fold, workspace.oplog.len());
+    let index = workspace.index(meter)?;
+    meter.enter(Phase::Fold, index.len());
     let mut grouper = Grouper::default();
     let mut sizes = Sizes::default();
     let mut bases = workspace.snapshots.iter().filter(|s| s.edge().is_some()).peekable();
@@ -22,21 +23,18 @@ pub fn suspects(workspace: &Workspace, meter: &Meter) -> Result<Vec<Burst>> {
     if let Some(first) = bases.peek() {
         sizes.reset(first.counts.iter().map(|(ns, documents, _)| (ns.clone(), *documents)));
     }
-    for entry in workspace.oplog.entries(Position::MIN, Position::MAX) {
-        let entry = entry?;
+    let each = |row: &Row<'_>| (row.entry.at.pos, step(row));
+    index.map(0..index.len(), meter, each, |(pos, step)| {
         // Past a snapshot's edge its counts are the best there are.
-        while let Some(base) = bases.next_if(|s| s.edge().is_some_and(|edge| edge < entry.at.pos)) {
+        while let Some(base) = bases.next_if(|s| s.edge().is_some_and(|edge| edge < pos)) {
             sizes.reset(base.counts.iter().map(|(ns, documents, _)| (ns.clone(), *documents)));
         }
-        for row in rows(&entry) {
-            match act(&row, &mut sizes) {
-                Some(act) => grouper.add(act),
-                None => grouper.skip(),
-            }
+        match step.and_then(|step| step.take(&mut sizes)) {
+            Some(act) => grouper.add(act),
+            None => grouper.skip(),
         }
-        meter.add(1, 0);
-        meter.check("looking for damage")?;
-    }
+        Ok(())
+    })?;
     Ok(grouper.suspects())
 }
 
@@ -59,54 +57,71 @@ impl Sizes {
     }
 }
 
-fn act(row: &Row<'_>, sizes: &mut Sizes) -> Option<Act> {
+/// What an operation does to a namespace of users, told from the operation alone.
+enum Step {
+    /// An act whose size is not known yet.
+    Act(Act),
+    /// A collection takes another name; with an act, it overwrites what had that name.
+    Rename { from: Namespace, to: Namespace, overwrites: Option<Act> },
+}
+
+/// `None` for what can be no part of a damage.
+fn step(row: &Row<'_>) -> Option<Step> {
     let entry = &row.entry;
     let ns = Namespace::parse(&row.ns);
     if ns.treatment() != Treatment::User || ns.is_views() {
         return None;
     }
-    let documents_before = sizes.of(&ns);
-    let text = |name: &str| entry.o.get(name).and_then(|e| e.as_str());
-    let (ns, shape) = match row.kind {
-        OpKind::Insert => {
-            sizes.change(&ns, 1);
-            (ns, Shape::Insert)
-        }
-        OpKind::Delete => {
-            sizes.change(&ns, -1);
-            (ns, Shape::Delete)
-        }
-        OpKind::Replace => (ns, Shape::Replace),
-        OpKind::Update => {
-            let hash = change_hash(entry.o);
-            let unsets = removes_fields(entry.o);
-            (ns, if unsets { Shape::Unset(hash) } else { Shape::Set(hash) })
-        }
+    let shape = match row.kind {
+        OpKind::Insert => Shape::Insert,
+        OpKind::Delete => Shape::Delete,
+        OpKind::Replace => Shape::Replace,
+        OpKind::Update if removes_fields(entry.o) => Shape::Unset(change_hash(entry.o)),
+        OpKind::Update => Shape::Set(change_hash(entry.o)),
         OpKind::Command => match entry.command()?.name {
-            b"drop" | b"dropDatabase" => {
-                sizes.change(&ns, i64::MIN);
-                (ns, Shape::Drop)
-            }
+            b"drop" | b"dropDatabase" => Shape::Drop,
             b"renameCollection" => {
-                let to = Namespace::parse(text("to")?);
+                let to = Namespace::parse(entry.o.get("to").and_then(|e| e.as_str())?);
                 // $out, a conversion, a rename across databases: the server's own last step.
                 let temporary = ns.coll.starts_with("tmp") && ns.coll.contains('.');
-                let moved = sizes.of(&ns);
-                let over = sizes.of(&to);
-                sizes.change(&ns, i64::MIN);
-                sizes.change(&to, i64::MIN);
-                sizes.change(&to, i64::try_from(moved).unwrap_or(i64::MAX));
-                entry.o.get("dropTarget").filter(|e| !temporary && e.as_bool() != Some(false))?;
-                return Some(Act { documents_before: over, ..base_act(row, to, Shape::Overwrite) });
+                let target = entry.o.get("dropTarget").filter(|e| !temporary && e.as_bool() != Some(false));
+                let overwrites = target.map(|_| act(row, to.clone(), Shape::Overwrite));
+                return Some(Step::Rename { from: ns, to, overwrites });
             }
             _ => return None,
         },
         OpKind::Noop => return None,
     };
-    Some(Act { documents_before, ..base_act(row, ns, shape) })
+    Some(Step::Act(act(row, ns, shape)))
 }
 
-fn base_act(row: &Row<'_>, ns: Namespace, shape: Shape) -> Act {
+impl Step {
+    /// Follows the sizes, and gives the act that this is.
+    fn take(self, sizes: &mut Sizes) -> Option<Act> {
+        match self {
+            Step::Act(act) => {
+                let documents_before = sizes.of(&act.ns);
+                match act.shape {
+                    Shape::Insert => sizes.change(&act.ns, 1),
+                    Shape::Delete => sizes.change(&act.ns, -1),
+                    Shape::Drop => sizes.change(&act.ns, i64::MIN),
+                    _ => {}
+                }
+                Some(Act { documents_before, ..act })
+            }
+            Step::Rename { from, to, overwrites } => {
+                let (moved, documents_before) = (sizes.of(&from), sizes.of(&to));
+                sizes.change(&from, i64::MIN);
+                sizes.change(&to, i64::MIN);
+                sizes.change(&to, i64::try_from(moved).unwrap_or(i64::MAX));
+                overwrites.map(|act| Act { documents_before, ..act })
+            }
+        }
+    }
+}
+
+/// The act, as far as the operation tells.
+fn act(row: &Row<'_>, ns: Namespace, shape: Shape) -> Act {
     let entry = &row.entry;
     // A deleteMany or updateMany has no session in the oplog; a loop of single writes has one.
     let group = entry.lsid.map(xxh3_64);
