@@ -228,6 +228,10 @@ impl Columns {
         self.u64(Column::Pos, row)
     }
 
+    pub fn ns(&self, row: usize) -> u32 {
+        self.u32(Column::Ns, row)
+    }
+
     pub fn what(&self, row: usize) -> u8 {
         self.range(Column::What, row, 1).first().copied().unwrap_or_default()
     }

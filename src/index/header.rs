@@ -7,25 +7,21 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::columns::{self, Columns};
 use crate::domain::Result;
 use crate::domain::progress::Meter;
 use crate::engine::input::Region;
 use crate::source::Oplog;
+use crate::source::identity::Identity;
 
 /// Changes with the meaning of anything on disk.
 const VERSION: u32 = 1;
 const FILE: &str = "header";
-/// A file changed this lately may change again without its time changing.
-const SETTLED: Duration = Duration::from_secs(2);
-const SAMPLE: usize = 4096;
 /// How many parts of the columns are checked when an index is opened.
 const CHECKED: usize = 8;
 
@@ -36,30 +32,9 @@ pub(super) struct Header {
     /// Namespaces by their number.
     pub names: Vec<String>,
     /// The pieces of the oplog.
-    pub sources: Vec<Source>,
+    pub sources: Vec<Identity>,
     /// What has been indexed, in order.
     pub parts: Vec<Part>,
-}
-
-/// What identifies a piece of oplog.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Source {
-    /// The file's size, time and inode; `None` where they prove nothing: for unpacked files, and
-    /// for those that were just written.
-    stat: Option<Stat>,
-    /// Where the piece begins in the file.
-    start: u64,
-    length: u64,
-    /// A hash of some of its bytes.
-    sample: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Stat {
-    size: u64,
-    modified: (i64, i64),
-    inode: u64,
-    device: u64,
 }
 
 /// A run of entries that was indexed in one go.
@@ -79,48 +54,8 @@ pub(super) struct Part {
     pub columns: u64,
 }
 
-impl Source {
-    pub fn of(region: &Region) -> Source {
-        Source {
-            stat: stat(region.origin()),
-            start: region.offset() as u64,
-            length: region.len() as u64,
-            sample: sample(region),
-        }
-    }
-
-    fn is_proven(&self, now: &Source) -> bool {
-        self.stat.is_some() && self == now
-    }
-}
-
-fn stat(path: &Path) -> Option<Stat> {
-    let meta = fs::metadata(path).ok()?;
-    let age = SystemTime::now().duration_since(meta.modified().ok()?).ok()?;
-    (age > SETTLED).then(|| Stat {
-        size: meta.len(),
-        modified: (meta.mtime(), meta.mtime_nsec()),
-        inode: meta.ino(),
-        device: meta.dev(),
-    })
-}
-
-/// A hash of the first and last bytes, and of some between.
-fn sample(region: &Region) -> u64 {
-    let bytes = region.bytes();
-    let places = (bytes.len() >> 26).clamp(2, 16);
-    let last = bytes.len().saturating_sub(SAMPLE);
-    let mut hash = Xxh3::new();
-    for place in 0..places {
-        let at = last / (places - 1) * place;
-        let at = if place + 1 == places { last } else { at };
-        hash.update(bytes.get(at..(at + SAMPLE).min(bytes.len())).unwrap_or_default());
-    }
-    hash.digest()
-}
-
 impl Header {
-    pub fn new(names: Vec<String>, sources: Vec<Source>, parts: Vec<Part>) -> Header {
+    pub fn new(names: Vec<String>, sources: Vec<Identity>, parts: Vec<Part>) -> Header {
         Header { version: VERSION, names, sources, parts }
     }
 
@@ -161,7 +96,7 @@ impl Header {
     }
 
     /// Drops the parts that do not hold for this oplog.
-    pub fn keep_what_holds(&mut self, oplog: &Oplog, now: Vec<Source>, meter: &Meter) -> Result<()> {
+    pub fn keep_what_holds(&mut self, oplog: &Oplog, now: Vec<Identity>, meter: &Meter) -> Result<()> {
         let pieces: Vec<&Region> = oplog.pieces().collect();
         // Where the next part has to begin.
         let (mut piece, mut at) = (0, 0);

@@ -1,6 +1,7 @@
 //! How many operations of each kind fall into each of some equal stretches of the oplog.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::{OpIndex, kind};
 use crate::domain::Position;
@@ -34,6 +35,31 @@ impl OpIndex {
             }
         }
         counts
+    }
+}
+
+impl OpIndex {
+    /// The positions and kinds of some rows: as much as drawing bars needs.
+    pub fn places(&self, rows: Range<u64>) -> impl Iterator<Item = (Position, OpKind)> + '_ {
+        (rows.start..rows.end.min(self.len())).map(|row| {
+            let row = row as usize;
+            (Position::from_u64(self.columns.pos(row)), kind(self.columns.what(row)))
+        })
+    }
+
+    /// The operations of each namespace among some rows, the largest number first.
+    pub fn count_namespaces(&self, rows: Range<u64>) -> Vec<(Arc<str>, u64)> {
+        let names = self.names.read().unwrap_or_else(|e| e.into_inner());
+        let mut counts = vec![0u64; names.list().len()];
+        for row in rows.start..rows.end.min(self.len()) {
+            if let Some(count) = counts.get_mut(self.columns.ns(row as usize) as usize) {
+                *count += 1;
+            }
+        }
+        let named = names.list().iter().map(Arc::clone).zip(counts);
+        let mut found: Vec<(Arc<str>, u64)> = named.filter(|(_, count)| *count > 0).collect();
+        found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        found
     }
 }
 

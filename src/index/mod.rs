@@ -10,6 +10,7 @@ mod columns;
 mod header;
 mod histogram;
 mod home;
+mod parallel;
 pub mod rows;
 mod search;
 
@@ -21,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use build::{Built, Names};
 pub use columns::BYTES_PER_OP;
 use columns::{Cells, Columns};
-use header::{Header, Part, Source};
+use header::{Header, Part};
 pub use histogram::Counts;
 use home::{Access, Home};
 use rows::Row;
@@ -33,6 +34,7 @@ use crate::domain::{Error, Position, Result};
 use crate::engine::bson::{Doc, Fault};
 use crate::engine::entry::Entry;
 use crate::source::Oplog;
+use crate::source::identity::Identity;
 
 /// Kind and flags share a byte.
 const KIND: u8 = 0b111;
@@ -62,7 +64,7 @@ pub struct OpIndex {
 
 #[derive(Debug)]
 struct Written {
-    sources: Vec<Source>,
+    sources: Vec<Identity>,
     parts: Vec<Part>,
 }
 
@@ -126,7 +128,7 @@ impl OpIndex {
     ///
     /// Another process may hold the folder: then a private one beside is used.
     pub fn open(dir: &Path, oplog: &Oplog, meter: &Meter) -> Result<OpIndex> {
-        let now: Vec<Source> = oplog.pieces().map(Source::of).collect();
+        let now: Vec<Identity> = oplog.pieces().map(Identity::of).collect();
         let (mut home, access) = Home::open(dir)?;
         let mut header = Header::new(Vec::new(), now.clone(), Vec::new());
         let mut columns = None;

@@ -1,13 +1,13 @@
 //! Search over the index: columns first, bytes second, by all cores, in the order of the oplog.
 
 use std::ops::{ControlFlow, Range};
-use std::sync::mpsc::sync_channel;
 
 use bson::Bson;
 use memchr::memmem::Finder;
 
 use super::build::key_of;
 use super::columns::Cells;
+use super::parallel::in_order;
 use super::rows::{body, txn_of};
 use super::{BROKEN, IN_TXN, OpIndex, kind};
 use crate::domain::progress::Meter;
@@ -16,10 +16,6 @@ use crate::domain::{Position, Result};
 use crate::engine::bson::Doc;
 use crate::engine::key::DocKey;
 
-/// How many operations one core looks at before it hands over what it has found.
-const BLOCK: u64 = 8192;
-/// How many such blocks a core may be ahead of whoever takes them.
-const AHEAD: usize = 16;
 /// How many operations are looked at between two looks at the meter.
 const STEP: u64 = 512;
 
@@ -44,7 +40,6 @@ impl OpIndex {
         meter: &Meter,
         sink: &mut dyn FnMut(u64) -> Result<ControlFlow<()>>,
     ) -> Result<Searched> {
-        const DOING: &str = "searching";
         // In this order: when it was complete before, nothing comes after.
         let complete = self.is_complete();
         let all = self.len();
@@ -52,37 +47,26 @@ impl OpIndex {
         let begin = self.lower_bound(range.start).max(from);
         let end = if range.end == Position::MAX { all } else { self.lower_bound(range.end).min(all) };
         let plan = Plan::new(self, filter);
-        let blocks = end.saturating_sub(begin).div_ceil(BLOCK);
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64).min(blocks);
-        let block = |number: u64| begin + number * BLOCK..(begin + (number + 1) * BLOCK).min(end);
-        let work = |first: u64, send: std::sync::mpsc::SyncSender<Vec<u64>>| {
-            for number in (first..blocks).step_by(threads as usize) {
-                // Nobody is there to take it when the search has ended early.
-                let Some(found) = plan.block(block(number), meter) else { return };
-                if send.send(found).is_err() {
-                    return;
-                }
-            }
-        };
-        std::thread::scope(|scope| {
-            let (senders, receivers): (Vec<_>, Vec<_>) = (0..threads).map(|_| sync_channel(AHEAD)).unzip();
-            for (first, send) in (0..threads).zip(senders) {
-                scope.spawn(move || work(first, send));
-            }
-            for (number, receive) in (0..blocks).zip(receivers.iter().cycle()) {
-                // A core that stops without handing over has seen that somebody asked to stop.
-                let found = receive.recv();
-                meter.check(DOING)?;
-                for row in found.unwrap_or_default() {
+        let mut next = begin;
+        let flow = in_order(
+            begin..end,
+            meter,
+            "searching",
+            |rows| plan.block(rows, meter),
+            |found| {
+                for row in found {
+                    next = row + 1;
                     if sink(row)?.is_break() {
-                        return Ok(Searched { next: row + 1, finished: false });
+                        return Ok(ControlFlow::Break(()));
                     }
                 }
-                let done = block(number);
-                meter.add(done.end - done.start, 0);
-            }
-            Ok(Searched { next: all, finished: complete })
-        })
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        if flow.is_break() {
+            return Ok(Searched { next, finished: false });
+        }
+        Ok(Searched { next: all, finished: complete })
     }
 }
 

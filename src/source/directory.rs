@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::metadata::{Metadata, Versions};
 use super::names::{self, Role};
-use super::slice::Slice;
 use super::snapshot::{self, Data, Format, Parts, Snapshot};
 use super::unpack::Files;
+use super::{marks, slice::Slice};
 use crate::domain::{Error, Namespace, Result};
 use crate::engine::bson::Doc;
 use crate::engine::entry::looks_like_entry;
@@ -315,7 +315,7 @@ impl Reader<'_> {
         let loaded = self.files.load(&entry.shown)?;
         self.compressed |= loaded.compressed;
         let name = entry.shown.display().to_string();
-        let slice = Slice::read(name, loaded.region, self.files.meter)?;
+        let slice = marks::slice(name, loaded.region, &self.files)?;
         if slice.is_none() {
             self.notes.push(format!("{:?} is empty: the dump has no valid stop.", entry.shown));
         }

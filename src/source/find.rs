@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use super::Opened;
 use super::archive::{self, Archive};
 use super::directory::{self, Entry, EntryKind};
+use super::marks;
 use super::names::{self, Role};
-use super::slice::Slice;
 use super::snapshot::{self, Data, Format, Part, Parts, Snapshot};
 use super::unpack::{Files, Head};
 use crate::domain::{Class, Error, Namespace, Result};
@@ -181,7 +181,7 @@ impl<'a> Finder<'a> {
             return Ok(());
         }
         let loaded = self.files.load(path)?;
-        self.found.slices.extend(Slice::read(path.display().to_string(), loaded.region, self.files.meter)?);
+        self.found.slices.extend(marks::slice(path.display().to_string(), loaded.region, &self.files)?);
         Ok(())
     }
 
@@ -199,7 +199,7 @@ impl<'a> Finder<'a> {
             let is_own = member.ns == Namespace::new("", "oplog");
             if is_own || member.ns == Namespace::new("local", "oplog.rs") {
                 let region = self.one_region(path, &loaded.region, member.data)?;
-                let slice = Slice::read(shown.clone(), region, self.files.meter)?;
+                let slice = marks::slice(shown.clone(), region, &self.files)?;
                 if slice.is_none() {
                     self.found.notes.push(format!("{path:?} holds an oplog without entries."));
                 }

@@ -27,13 +27,14 @@ pub struct Slice {
     /// How many there are.
     pub entries: u64,
     /// Every [`EVERY`]th entry: where it is, and what it is.
-    marks: Arc<[Mark]>,
+    pub(super) marks: Arc<[Mark]>,
 }
 
+/// Where an entry is: its position, and its byte in the region.
 #[derive(Debug, Clone, Copy)]
-struct Mark {
-    pos: Position,
-    offset: usize,
+pub(super) struct Mark {
+    pub pos: Position,
+    pub offset: usize,
 }
 
 /// A place in a slice between two entries.

@@ -143,7 +143,7 @@ impl Files<'_> {
 
     /// Writes a file beside and renames it into place when it is complete. `size` is what it
     /// will need at least.
-    fn save(
+    pub(super) fn save(
         &self,
         name: &str,
         source: &Path,

@@ -13,7 +13,7 @@ use pitstop::source::Oplog;
 use crate::made::{SECOND, bytes, open};
 
 /// Enough for several parts in a file.
-const MANY: usize = 30_000;
+const MANY: usize = 40_000;
 
 struct Place {
     root: tempfile::TempDir,
@@ -309,4 +309,44 @@ fn no_oplog_is_an_empty_index() {
     let index = place.built(&Oplog::default());
     assert!(index.is_empty() && index.is_complete());
     assert_eq!(index.row(0), None);
+}
+
+/// What opening the source has found out is kept as well: each entry's frame and position.
+#[test]
+fn a_large_file_that_is_the_same_is_not_walked_again() {
+    let place = Place::new();
+    let all = entries(MANY, "orders");
+    let file = place.write("a.bson", &all);
+    let oplog = place.oplog(&["a.bson"]);
+    let middle = bytes(&all[..MANY / 2]).len();
+    // Something nobody sees who does not walk: the time and the length stay.
+    let mut damaged = fs::read(&file).unwrap();
+    damaged[middle] ^= 1;
+    let time = fs::metadata(&file).unwrap().modified().unwrap();
+    fs::write(&file, &damaged).unwrap();
+    fs::File::options().write(true).open(&file).unwrap().set_modified(time).unwrap();
+    let again = place.oplog(&["a.bson"]);
+    assert_eq!((again.len(), again.first(), again.last()), (oplog.len(), oplog.first(), oplog.last()));
+    let pos = |entry: Option<pitstop::engine::entry::Entry<'_>>| entry.unwrap().at.pos;
+    for n in [0, 1, 127, 128, 129, 5000, 15_000] {
+        let ts = all[n].get_timestamp("ts").unwrap();
+        let at = pitstop::domain::Position::new(ts.time, ts.increment);
+        assert_eq!(pos(again.find(at).unwrap()), at);
+    }
+
+    let walk = || {
+        let unpacked = place.root.path().join("unpacked");
+        pitstop::source::open(std::slice::from_ref(&file), &unpacked, &Meter::default()).map(|_| ())
+    };
+    age(&file, 1800);
+    assert!(walk().unwrap_err().to_string().contains("at byte"), "another time: everything is checked");
+    fs::File::options().write(true).open(&file).unwrap().set_modified(time).unwrap();
+    walk().unwrap();
+    let marks: Vec<PathBuf> =
+        fs::read_dir(place.root.path().join("unpacked")).unwrap().map(|f| f.unwrap().path()).collect();
+    let [marks] = marks.as_slice() else { panic!("{marks:?}") };
+    let mut bytes = fs::read(marks).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(marks, bytes).unwrap();
+    assert!(walk().is_err(), "what was kept is damaged: everything is checked");
 }

@@ -151,6 +151,16 @@ proptest! {
                 }
             }
             prop_assert_eq!(index.histogram(from..to, buckets), want, "{}..{} in {}", from, to, buckets);
+            let rows = index.lower_bound(from)..index.lower_bound(to).max(index.lower_bound(from));
+            let inside = || known.iter().filter(|op| from <= op.pos && op.pos < to);
+            let places: Vec<_> = inside().map(|op| (op.pos, op.kind)).collect();
+            prop_assert_eq!(index.places(rows.clone()).collect::<Vec<_>>(), places);
+            let mut by_name = std::collections::BTreeMap::<&str, u64>::new();
+            inside().for_each(|op| *by_name.entry(&op.ns).or_default() += 1);
+            let counted = index.count_namespaces(rows);
+            prop_assert!(counted.is_sorted_by(|a, b| (b.1, &a.0) < (a.1, &b.0)));
+            let counted: std::collections::BTreeMap<&str, u64> = counted.iter().map(|(ns, n)| (&**ns, *n)).collect();
+            prop_assert_eq!(counted, by_name);
             let below = known.iter().filter(|op| op.pos < from).count() as u64;
             prop_assert_eq!(index.lower_bound(from), below);
         }

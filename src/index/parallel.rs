@@ -1,0 +1,82 @@
+//! Work on blocks of rows by all cores, its results taken in order.
+
+use std::ops::{ControlFlow, Range};
+use std::sync::mpsc::sync_channel;
+
+use super::OpIndex;
+use super::rows::Row;
+use crate::domain::Result;
+use crate::domain::progress::Meter;
+
+/// How many operations one core looks at before it hands over what it has found.
+const BLOCK: u64 = 8192;
+/// How many such blocks a core may be ahead of whoever takes them.
+const AHEAD: usize = 16;
+
+/// Cuts rows into blocks, gives them to `work` on all cores and its results to `take` in order,
+/// until that breaks. `work` gives `None` only when the meter says stop.
+pub(super) fn in_order<T: Send>(
+    rows: Range<u64>,
+    meter: &Meter,
+    doing: &str,
+    work: impl Fn(Range<u64>) -> Option<T> + Sync,
+    mut take: impl FnMut(T) -> Result<ControlFlow<()>>,
+) -> Result<ControlFlow<()>> {
+    let blocks = rows.end.saturating_sub(rows.start).div_ceil(BLOCK);
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64).min(blocks);
+    let block = |number: u64| {
+        let start = rows.start + number * BLOCK;
+        start..(start + BLOCK).min(rows.end)
+    };
+    std::thread::scope(|scope| {
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..threads).map(|_| sync_channel(AHEAD)).unzip();
+        for (first, send) in (0..threads).zip(senders) {
+            let (work, block) = (&work, &block);
+            scope.spawn(move || {
+                for number in (first..blocks).step_by(threads as usize) {
+                    // Nobody is there to take it when `take` has broken.
+                    let Some(done) = work(block(number)) else { return };
+                    if send.send(done).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        for (number, receive) in (0..blocks).zip(receivers.iter().cycle()) {
+            // A core that ends without handing over has seen that somebody asked to stop.
+            let done = receive.recv();
+            meter.check(doing)?;
+            if let Ok(done) = done
+                && take(done)?.is_break()
+            {
+                return Ok(ControlFlow::Break(()));
+            }
+            let rows = block(number);
+            meter.add(rows.end - rows.start, 0);
+        }
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+impl OpIndex {
+    /// Reads some operations from their bytes, lets all cores make something of each, and hands
+    /// the results to `sink` in order. Of an incomplete index, what is there by now.
+    pub fn map<T: Send>(
+        &self,
+        rows: Range<u64>,
+        meter: &Meter,
+        each: impl Fn(&Row<'_>) -> T + Sync,
+        mut sink: impl FnMut(T) -> Result<()>,
+    ) -> Result<()> {
+        let rows = rows.start..rows.end.min(self.len());
+        let work = |rows: Range<u64>| {
+            let made = rows.map(|row| self.op(row).map(|op| each(&op))).collect::<Vec<_>>();
+            (!meter.is_cancelled()).then_some(made)
+        };
+        let take = |made: Vec<Result<T>>| {
+            made.into_iter().try_for_each(|one| sink(one?))?;
+            Ok(ControlFlow::Continue(()))
+        };
+        in_order(rows, meter, "reading operations", work, take).map(|_| ())
+    }
+}
