@@ -76,6 +76,7 @@ impl<'a> Fold<'a> {
         self.walked.entries += 1;
         self.walked.last = Some(entry.at.pos);
         if self.options.skip.contains(&entry.at.pos) {
+            may_be_skipped(entry)?;
             self.walked.skipped.push(entry.at.pos);
             return Ok(());
         }
@@ -455,6 +456,40 @@ impl<'a> Fold<'a> {
             .hint("snapshot and oplog do not belong together, or one is incomplete; choose another base with --snapshot.")
             .err()
     }
+}
+
+/// Only what changes no documents can be passed over on request: commands on options and indexes,
+/// and commands and kinds that are not known, on the word of who asks.
+fn may_be_skipped(entry: &Entry<'_>) -> Result<()> {
+    let changes = match entry.kind {
+        EntryKind::Noop | EntryKind::Other => false,
+        EntryKind::Insert | EntryKind::Update | EntryKind::Delete => true,
+        EntryKind::Command => entry.command().is_none_or(|first| {
+            matches!(
+                first.name,
+                b"applyOps"
+                    | b"commitTransaction"
+                    | b"abortTransaction"
+                    | b"create"
+                    | b"drop"
+                    | b"dropDatabase"
+                    | b"renameCollection"
+                    | b"convertToCapped"
+                    | b"emptycapped"
+                    | b"importCollection"
+            )
+        }),
+    };
+    if !changes {
+        return Ok(());
+    }
+    Error::inexact(
+        "passing over",
+        place(entry),
+        "it changes documents or collections, so the state would not be exact",
+    )
+    .hint("leave it in, or stop before it.")
+    .err()
 }
 
 /// `T:I db.collection`, escaped, for errors.

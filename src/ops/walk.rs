@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::Workspace;
-use crate::domain::{OpTime, Position, Result, progress::Meter, progress::Phase};
+use crate::domain::{Error, OpTime, Position, Result, progress::Meter, progress::Phase};
 use crate::engine::entry::Entry;
 use crate::engine::fold::{Fold, FoldOptions, Walked};
 use crate::engine::state::Folded;
@@ -106,5 +106,10 @@ pub fn walk<'w>(
     meter.add(unreported.0, unreported.1);
     sample.extend(tail);
     let (state, walked) = fold.finish()?;
+    if let Some(pos) = options.skip.iter().find(|pos| !walked.skipped.contains(pos)) {
+        return Error::usage("passing over", pos, "there is no entry at this position before the stop")
+            .hint("`pitstop ops` lists entries with their positions.")
+            .err();
+    }
     Ok(Walk { state, walked, bytes, sample })
 }

@@ -115,7 +115,10 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
     let journal = workspace.case.journal();
     journal.record(
         "restore-begins",
-        serde_json::json!({ "restore": job.id, "pos": job.bound, "target": job.target }),
+        serde_json::json!({
+            "restore": job.id, "pos": job.bound, "target": job.target, "skipped": job.skip,
+            "users": job.with_users, "accepted_unproven": job.accept_unproven,
+        }),
     )?;
     let earlier = unfinished(&job, dir)?;
     runtime.block_on(start_over(&earlier, &job, &target, &journal, outcome))?;
