@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::domain::Position;
 use crate::domain::position::Place;
+use crate::domain::source::Source;
 use crate::domain::stop::{Side, StopRequest};
 
 /// Point-in-time recovery of MongoDB, one operation before the damage.
@@ -58,9 +59,10 @@ pub enum Command {
 /// Where backups and oplogs are.
 #[derive(Debug, Args)]
 pub struct SourceArgs {
-    /// Dump directories, archives, oplog files, folders of slices: any number, any order
+    /// Dump directories, archives, oplog files, folders of slices, mongodb://… of a replica set:
+    /// any number, any order
     #[arg(value_name = "SOURCE", required = true)]
-    pub sources: Vec<PathBuf>,
+    pub sources: Vec<Source>,
     /// Print JSON: one object, or one per line for lists
     #[arg(long)]
     pub json: bool,

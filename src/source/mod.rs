@@ -8,6 +8,7 @@ mod archive;
 mod directory;
 mod find;
 mod frames;
+pub mod live;
 mod mapped;
 mod metadata;
 mod names;

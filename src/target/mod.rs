@@ -21,9 +21,9 @@ mod pull;
 pub mod registry;
 pub mod server;
 mod shape;
-pub mod uri;
 mod verify;
 
+pub use crate::domain::uri;
 pub use dump::{Written, write_dump};
 pub use isolated::{Isolated, IsolatedOptions};
 pub use load::{LoadOptions, Loaded, Ttl};

@@ -9,6 +9,7 @@ use super::job::{Job, Outcome, PhaseTime, Restored, TargetSpec, read, write};
 use crate::case::{registry_dir, state_home};
 use crate::domain::namespace::Glob;
 use crate::domain::progress::{Meter, Phase};
+use crate::domain::source::Source;
 use crate::domain::{Class, Error, Result};
 use crate::engine::output::State;
 use crate::ops::plan::{PlanRequest, Planned, plan};
@@ -103,7 +104,7 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
         stop_on_signal(meter)?;
     }
     let open = OpenOptions {
-        sources: job.sources.clone(),
+        sources: job.sources.iter().cloned().map(Source::Path).collect(),
         case: Some(job.case.clone()),
         accept_unproven: job.accept_unproven.clone(),
     };
