@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::domain::Position;
 use crate::domain::position::Place;
+use crate::domain::source::Source;
 use crate::domain::stop::{Side, StopRequest};
 use crate::runtime::ThemeChoice;
 
@@ -27,7 +28,7 @@ pub struct Cli {
 pub struct ScreensArgs {
     /// Dump directories, archives, oplog files, folders of slices: opens the screens on them
     #[arg(value_name = "SOURCE")]
-    pub sources: Vec<PathBuf>,
+    pub sources: Vec<Source>,
     /// Keep the case in this folder
     #[arg(long, value_name = "DIR")]
     pub case: Option<PathBuf>,
@@ -104,9 +105,10 @@ pub struct DemoArgs {
 /// Where backups and oplogs are.
 #[derive(Debug, Args)]
 pub struct SourceArgs {
-    /// Dump directories, archives, oplog files, folders of slices: any number, any order
+    /// Dump directories, archives, oplog files, folders of slices, mongodb://… of a replica set:
+    /// any number, any order
     #[arg(value_name = "SOURCE", required = true)]
-    pub sources: Vec<PathBuf>,
+    pub sources: Vec<Source>,
     /// Print JSON: one object, or one per line for lists
     #[arg(long)]
     pub json: bool,

@@ -3,6 +3,7 @@
 //! what is here.
 
 pub mod after;
+pub mod archive;
 pub mod demo;
 pub mod diff;
 mod expiry;
