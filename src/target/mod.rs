@@ -23,6 +23,7 @@ pub mod server;
 mod shape;
 mod unfinished;
 pub mod uri;
+mod users;
 mod verify;
 
 pub use dump::{Written, remove_partial, write_dump};

@@ -353,7 +353,9 @@ async fn load_and_verify(
 ) -> Result<()> {
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
     let options = LoadOptions { workers, ttl, restore_id: job.id.clone() };
-    let (loaded, verification) = server.load_and_verify(state, &options, meter).await?;
+    let (users, rest) = (Selected::treated(state, true), Selected::treated(state, false));
+    outcome.notes.extend(server.load_users(&users).await?);
+    let (loaded, verification) = server.load_and_verify(&rest, &options, meter).await?;
     outcome.notes.extend(loaded.notes.iter().cloned());
     outcome.notes.extend(loaded.deferred_ttl.iter().map(|what| format!("not built, as asked: {what}")));
     conclude(&verification, meter, outcome)
