@@ -62,7 +62,8 @@ fn to_dump_directories(name: &str) {
         for want in truth.checkpoints.iter().filter(|c| opened.reaches(c)) {
             let place = tempfile::tempdir().unwrap();
             let dir = place.path().join("state");
-            let written = write_dump(&dir, &opened.state(want).state, Some(&truth.server), &Meter::default());
+            let written =
+                write_dump(&dir, &opened.state(want).state, Some(&truth.server), "matrix", &Meter::default());
             let written = written.unwrap_or_else(|e| panic!("{format} {}: {e}", want.label));
             assert!(written.verification.ok(), "{format} {}", want.label);
             reached += 1;

@@ -180,6 +180,22 @@ mod tests {
         assert_eq!(Position::from_u64(want.to_u64()), want);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn positions_go_around_in_every_notation(secs in 100_000_000u32.., inc: u32, other: u64) {
+            let want = Position::new(secs, inc);
+            let forms = [want.to_string(), format!("{secs},{inc}"), format!("Timestamp({secs}, {inc})")];
+            for text in forms {
+                proptest::prop_assert_eq!(text.parse::<Position>().ok(), Some(want));
+                proptest::prop_assert_eq!(text.parse::<Place>().ok(), Some(Place::At(want)));
+            }
+            proptest::prop_assert_eq!(want.time().parse::<Place>().ok(), Some(Place::Second(secs)));
+            proptest::prop_assert_eq!(Position::from_u64(want.to_u64()), want);
+            let other = Position::from_u64(other);
+            proptest::prop_assert_eq!(want.cmp(&other), want.to_u64().cmp(&other.to_u64()));
+        }
+    }
+
     #[test]
     fn what_is_no_position_says_why() {
         for text in [

@@ -173,6 +173,7 @@ impl<'a> Fold<'a> {
     fn document(&mut self, entry: &Entry<'a>) -> Result<()> {
         let ns = Namespace::parse(entry.ns);
         if !self.counts(&ns) {
+            self.note_version(entry);
             return Ok(());
         }
         self.walked.operations += 1;
@@ -204,6 +205,19 @@ impl<'a> Fold<'a> {
             },
         }
         Ok(())
+    }
+
+    /// A server that was upgraded inside the range: the reader should know which one to start.
+    fn note_version(&mut self, entry: &Entry<'a>) {
+        let is_version = entry.ns == "admin.system.version"
+            && entry.id().and_then(|id| id.as_str()) == Some("featureCompatibilityVersion");
+        let changed = is_version && entry.kind != EntryKind::Delete;
+        if changed {
+            self.walked.notes.push(format!(
+                "the server's feature compatibility version was written at {}; it is not part of the state",
+                entry.at.pos
+            ));
+        }
     }
 
     /// The collection an operation on documents is about. Inside the window an unknown one is

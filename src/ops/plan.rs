@@ -84,12 +84,12 @@ pub fn plan<'w>(workspace: &'w Workspace, request: &PlanRequest, meter: &Meter) 
         stop,
         target: request.target.clone(),
         cost,
-        notes: notes(workspace, snapshot, &walk),
+        notes: notes(workspace, snapshot, &walk, request.walk.with_auth),
     };
     Ok(Planned { plan, walk, snapshot })
 }
 
-fn notes(workspace: &Workspace, snapshot: &Snapshot, walk: &Walk<'_>) -> Vec<String> {
+fn notes(workspace: &Workspace, snapshot: &Snapshot, walk: &Walk<'_>, with_auth: bool) -> Vec<String> {
     let mut notes = walk.walked.notes.clone();
     for open in &walk.walked.unfinished {
         let kind = if open.prepared { "prepared transaction" } else { "transaction" };
@@ -107,8 +107,8 @@ fn notes(workspace: &Workspace, snapshot: &Snapshot, walk: &Walk<'_>) -> Vec<Str
             joint.after, joint.before
         ));
     }
-    if !snapshot.auth.is_empty() {
-        notes.push("users and roles are kept aside".into());
+    if !snapshot.auth.is_empty() && !with_auth {
+        notes.push("users and roles are kept aside; --with-users restores them".into());
     }
     notes
 }

@@ -1,7 +1,7 @@
 //! A part of a state: the namespaces somebody asked for.
 
 use crate::domain::Result;
-use crate::domain::namespace::Glob;
+use crate::domain::namespace::{Glob, Treatment};
 use crate::engine::output::{CollectionSpec, Sink, State};
 
 /// The collections of a state whose names fit one of some globs.
@@ -14,11 +14,20 @@ pub struct Selected<'s> {
 impl<'s> Selected<'s> {
     /// Selects; no globs select everything.
     pub fn new(inner: &'s dyn State, globs: &[Glob]) -> Self {
+        Self::only(inner, |spec| fits(globs, &spec.ns.to_string()))
+    }
+
+    /// Users and roles, or everything else.
+    pub fn treated(inner: &'s dyn State, as_auth: bool) -> Self {
+        Self::only(inner, |spec| (spec.ns.treatment() == Treatment::Auth) == as_auth)
+    }
+
+    fn only(inner: &'s dyn State, wanted: impl Fn(&CollectionSpec) -> bool) -> Self {
         let (places, specs) = inner
             .collections()
             .iter()
             .enumerate()
-            .filter(|(_, spec)| fits(globs, &spec.ns.to_string()))
+            .filter(|(_, spec)| wanted(spec))
             .map(|(at, spec)| (at, spec.clone()))
             .unzip();
         Selected { inner, specs, places }

@@ -22,6 +22,7 @@ pub mod registry;
 pub mod server;
 mod shape;
 mod unfinished;
+mod users;
 mod verify;
 
 pub use crate::domain::uri;

@@ -20,7 +20,7 @@ enum Work {
     List(String),
     Indexes { db: String, listed: Document },
     Documents { db: String, name: String },
-    Batch { cursor: Cursor<RawDocumentBuf>, file: File },
+    Batch { cursor: Box<Cursor<RawDocumentBuf>>, file: File },
 }
 
 /// A dump in the making.
@@ -88,7 +88,7 @@ impl Dumper {
                 let size = 1 + random.below(40) as u32;
                 let coll = client.database(&db).collection::<RawDocumentBuf>(&name);
                 if let Ok(cursor) = block_on(coll.find(doc! {}).batch_size(size).into_future()) {
-                    self.work.push_front(Work::Batch { cursor, file });
+                    self.work.push_front(Work::Batch { cursor: Box::new(cursor), file });
                 }
             }
             Work::Batch { mut cursor, mut file } => {

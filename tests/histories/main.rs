@@ -6,7 +6,8 @@
 //! every dump is rolled to every truth behind its edge.
 //!
 //! `PITSTOP_HISTORIES` sets how many histories are played (2), `PITSTOP_STEPS` how long they are
-//! (150), `PITSTOP_SEED` repeats one; all are printed.
+//! (150), `PITSTOP_SEED` repeats one; all are printed. `PITSTOP_KEEP` names a directory that
+//! is to hold every content that was compared, by its MD5, for whoever looks for a difference.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../common/mod.rs"]

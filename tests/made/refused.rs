@@ -61,6 +61,16 @@ fn bookkeeping_of_the_server_is_passed_over_and_reported() {
 }
 
 #[test]
+fn a_server_that_was_upgraded_is_mentioned() {
+    let o = doc! { "$v": 2, "diff": { "u": { "version": "6.0" } } };
+    let o2 = doc! { "o2": { "_id": "featureCompatibilityVersion" } };
+    let came = whole(&[entry(5, "u", "admin.system.version", o, o2)]).unwrap();
+    assert_eq!(came.ids(), [1, 2, 3]);
+    let at = pos(5).to_string();
+    assert!(came.walked.notes.iter().any(|n| n.contains("compatibility") && n.contains(&at)));
+}
+
+#[test]
 fn only_what_changes_no_documents_can_be_passed_over() {
     let unknown = command(5, doc! { "sharpenPencils": 1 });
     let came = skipping(&[5], 9, std::slice::from_ref(&unknown)).unwrap();

@@ -245,6 +245,11 @@ fn globs(job: &Job) -> Vec<Glob> {
     job.ns.iter().map(Glob::new).collect()
 }
 
+/// About how many bytes a restore writes: what it reads, at most.
+fn needs(planned: &Planned<'_>) -> u64 {
+    planned.plan.cost.snapshot_bytes + planned.plan.cost.oplog_bytes
+}
+
 fn to_isolated(
     runtime: &tokio::runtime::Runtime,
     job: &Job,
@@ -255,7 +260,10 @@ fn to_isolated(
 ) -> Result<()> {
     outcome.planned(&planned.plan);
     outcome.notes.extend(planned.plan.notes.iter().cloned().chain(notes));
-    require_space(&isolated.dir, planned.plan.cost.snapshot_bytes + planned.plan.cost.oplog_bytes)?;
+    if let Err(error) = require_space(&isolated.dir, needs(&planned)) {
+        runtime.block_on(discard(&isolated))?;
+        return Err(error);
+    }
     outcome.restored = Some(Restored::Isolated {
         id: isolated.id.clone(),
         uri: isolated.uri(),
@@ -300,6 +308,7 @@ fn to_other(
     let state = Selected::new(&planned.walk.state, &globs(job));
     match target {
         TargetSpec::Dump(dir) => {
+            require_space(dir, needs(&planned))?;
             let written =
                 write_dump(dir, &state, planned.snapshot.server_version.as_deref(), &job.id, meter)?;
             outcome.restored = Some(Restored::Dump { dir: dir.clone() });
@@ -354,7 +363,9 @@ async fn load_and_verify(
 ) -> Result<()> {
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
     let options = LoadOptions { workers, ttl, restore_id: job.id.clone() };
-    let (loaded, verification) = server.load_and_verify(state, &options, meter).await?;
+    let (users, rest) = (Selected::treated(state, true), Selected::treated(state, false));
+    outcome.notes.extend(server.load_users(&users).await?);
+    let (loaded, verification) = server.load_and_verify(&rest, &options, meter).await?;
     outcome.notes.extend(loaded.notes.iter().cloned());
     outcome.notes.extend(loaded.deferred_ttl.iter().map(|what| format!("not built, as asked: {what}")));
     conclude(&verification, meter, outcome)
