@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use super::job::{Job, Outcome, PhaseTime, Restored, TargetSpec, read, write};
 use super::unfinished::{Unfinished, lock, unfinished};
 use crate::case::{Journal, registry_dir, servers_dir};
-use crate::domain::namespace::Glob;
 use crate::domain::progress::{Meter, Phase};
 use crate::domain::{Class, Error, Result};
 use crate::engine::output::State;
@@ -130,6 +129,7 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
             with_auth: job.with_users,
         },
         target: job.target.clone(),
+        selection: job.selection(),
     };
     let result = {
         // The server starts while the oplog is walked; both are needed before the first write.
@@ -240,10 +240,6 @@ async fn discard(isolated: &Isolated) -> Result<()> {
     registry.delete(&isolated.id)
 }
 
-fn globs(job: &Job) -> Vec<Glob> {
-    job.ns.iter().map(Glob::new).collect()
-}
-
 fn to_isolated(
     runtime: &tokio::runtime::Runtime,
     job: &Job,
@@ -263,7 +259,7 @@ fn to_isolated(
         pid: isolated.pid,
         version: format!("{}.{}.{}", version.0, version.1, version.2),
     });
-    let state = Selected::new(&planned.walk.state, &globs(job));
+    let state = Selected::new(&planned.walk.state, &job.selection())?;
     let loaded = runtime.block_on(async {
         let server = isolated.connect().await?;
         load_and_verify(&server, &state, Ttl::Keep, job, meter, outcome).await?;
@@ -296,7 +292,7 @@ fn to_other(
 ) -> Result<()> {
     outcome.planned(&planned.plan);
     outcome.notes.extend(planned.plan.notes.iter().cloned());
-    let state = Selected::new(&planned.walk.state, &globs(job));
+    let state = Selected::new(&planned.walk.state, &job.selection())?;
     match target {
         TargetSpec::Dump(dir) => {
             let written =
