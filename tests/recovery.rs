@@ -103,11 +103,39 @@ fn into_a_running_server_and_into_a_dump_directory() {
     let ran = machine.run(&args);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(compare_dump(&dir, want), Vec::<String>::new());
+    certified(&ran.out, &incident);
     let ran = machine.run(&args);
     assert_eq!(ran.code, 5, "over an existing directory: {}", ran.err);
     assert_eq!(compare_dump(&dir, want), Vec::<String>::new());
     let left: Vec<_> = std::fs::read_dir(place.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, ["state"], "nothing else is left");
+}
+
+/// The certificate holds what the recording says, and checksums of the very files.
+fn certified(said: &str, incident: &Incident) {
+    let line = said.lines().find_map(|l| l.strip_prefix("certificate: ")).unwrap();
+    let text = std::fs::read_to_string(line).unwrap();
+    let json = std::fs::read(Path::new(line).with_extension("json")).unwrap();
+    let json: Value = serde_json::from_slice(&json).unwrap();
+    let bulk = &incident.truth.incidents["bulk delete"];
+    assert_eq!(json["verified"], true);
+    assert_eq!(json["plan"]["stop"]["last_applied"]["pos"], bulk.before.to_string());
+    assert_eq!(json["plan"]["stop"]["first_left_out"]["pos"], bulk.first.to_string());
+    assert_eq!(json["plan"]["snapshot"]["server_version"], incident.truth.server.as_str());
+    let orders = Path::new(&incident.dump).join("shop/orders.bson");
+    let content = std::fs::read(&orders).unwrap();
+    let hash = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&content));
+    let inputs = json["inputs"].as_array().unwrap();
+    let input = inputs.iter().find(|i| Path::new(i["file"].as_str().unwrap()).ends_with("shop/orders.bson"));
+    let input = input.unwrap_or_else(|| panic!("{inputs:?}"));
+    assert_eq!((&input["xxh3_128"], &input["bytes"]), (&hash.as_str().into(), &content.len().into()));
+    for part in ["**Verified**", &bulk.before.to_string(), &bulk.first.to_string(), &hash, "shop.orders"] {
+        assert!(text.contains(part), "no {part} in: {text}");
+    }
+    let orders = &incident.truth.checkpoint("crud 2").dbs["shop"]["orders"];
+    let collections = json["verification"]["collections"].as_array().unwrap();
+    let check = collections.iter().find(|c| c["ns"] == "shop.orders").unwrap();
+    assert_eq!(check["found"]["count"], orders.content.as_ref().unwrap().count);
 }
 
 #[test]
@@ -227,5 +255,47 @@ fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
         }
         assert!(begun.elapsed().as_secs() < 60, "nothing came of it within a minute");
         std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+/// Parts of a state, under other names: what is taken is as recorded, what is not is not there.
+#[test]
+fn a_part_of_a_state_under_other_names() {
+    let incident = Incident::of("v60");
+    let machine = Machine::new();
+    let first = incident.first();
+    let want = incident.truth.checkpoint("crud 2");
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("state");
+    let target = format!("dump:{}", dir.display());
+    let restore = |more: &[&str]| {
+        let base = ["--before", &first, "--yes", "--json", "--target", &target, "--ns", "shop.*"];
+        machine.run(&incident.args("restore", &[&base[..], more].concat()))
+    };
+    let taken = ["--ns-exclude", "*.products", "--ns-rename", "shop.orders=before.orders.saved"];
+    let ran = restore(&taken);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let found = common::dump::observe(&dir);
+    assert_eq!(found.dbs["before"].keys().collect::<Vec<_>>(), ["orders.saved"]);
+    let (got, orders) = (&found.dbs["before"]["orders.saved"], &want.dbs["shop"]["orders"]);
+    assert_eq!(got.content, orders.content);
+    assert_eq!(got.indexes.len(), orders.indexes.len());
+    let mut names: Vec<_> = want.dbs["shop"].keys().filter(|n| !n.starts_with("system.")).collect();
+    assert!(names.iter().any(|n| *n == "products"));
+    names.retain(|n| *n != "products" && *n != "orders");
+    let others: Vec<_> = found.dbs["shop"].keys().filter(|n| !n.starts_with("system.")).collect();
+    assert_eq!(others, names);
+
+    std::fs::remove_dir_all(&dir).unwrap();
+    for (wrong, says) in [
+        (["--ns-rename", "shop.nothing=shop.x"], "no such collection"),
+        (["--ns-rename", "shop.orders=shop.products"], "two collections"),
+        (["--ns-exclude", "*"], "none of the state's collections fits"),
+        (["--ns-rename", "shop.orders=local.x"], "belongs to the server"),
+    ] {
+        let ran = restore(&wrong);
+        assert_eq!(ran.code, 2, "{wrong:?}: {} {}", ran.out, ran.err);
+        assert!(format!("{}{}", ran.err, ran.out).contains(says), "{wrong:?}: {}", ran.err);
+        assert!(std::fs::read_dir(place.path()).unwrap().next().is_none(), "{wrong:?} left something");
     }
 }

@@ -9,6 +9,7 @@ use super::entry::{Entry, EntryKind};
 use super::input::{Base, BaseCollection};
 use super::key::DocKey;
 use super::state::Folded;
+use super::together::{self, Together};
 use super::transactions::{Broken, History, Step, Transactions, Unfinished};
 use super::update::{Update, classify};
 use super::views;
@@ -45,6 +46,8 @@ pub struct Walked {
     pub notes: Vec<String>,
     /// Transactions left out because the stop lies before their commit.
     pub unfinished: Vec<Unfinished>,
+    /// Namespaces that transactions wrote to together, where there was more than one.
+    pub together: Vec<Together>,
 }
 
 /// The fold itself. Borrows the snapshot and the oplog; copies neither.
@@ -94,6 +97,7 @@ impl<'a> Fold<'a> {
                 Step::Plain => {}
                 Step::Nothing => return Ok(()),
                 Step::Commit(ops) => {
+                    together::note(&mut self.walked.together, entry.at.pos, &ops);
                     for op in ops {
                         self.apply_inner(entry, op, 1)?;
                     }

@@ -81,6 +81,8 @@ fn job(
         bound,
         snapshot: plan.snapshot.clone(),
         ns: plan.ns.clone(),
+        ns_exclude: plan.ns_exclude.clone(),
+        ns_rename: plan.ns_rename.clone(),
         skip: plan.skip_op.clone(),
         with_users: plan.with_users,
         accept_unproven: plan.source.accept_unproven.clone(),
@@ -181,6 +183,9 @@ fn report(outcome: &Outcome, json: bool) -> Result<()> {
         }
         Some(Restored::Server { uri }) => out.line(format_args!("server:   {}", visible(uri)))?,
         None => {}
+    }
+    if let Some(path) = &outcome.certificate {
+        out.line(format_args!("certificate: {}", visible(&path.to_string_lossy())))?;
     }
     out.flush()
 }

@@ -3,13 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
+use super::certificate::Input;
 use crate::case::write_private;
+use crate::domain::namespace::Glob;
 use crate::domain::plan::Plan;
 use crate::domain::position::Place;
 use crate::domain::progress::Phase;
 use crate::domain::stop::{Side, StopRequest};
 use crate::domain::uri::without_secrets;
 use crate::domain::{Class, Error, Position, Result};
+use crate::ops::select::{Rename, Selection};
 use crate::target::Verification;
 
 /// Where a restore goes.
@@ -75,6 +78,12 @@ pub struct Job {
     pub snapshot: Option<String>,
     /// Only these namespaces; none = all.
     pub ns: Vec<String>,
+    /// But not these.
+    #[serde(default)]
+    pub ns_exclude: Vec<String>,
+    /// New names.
+    #[serde(default)]
+    pub ns_rename: Vec<Rename>,
     /// Entries passed over.
     pub skip: Vec<Position>,
     /// Whether users and roles are restored.
@@ -92,6 +101,15 @@ pub struct Job {
 }
 
 impl Job {
+    /// Which part of the state, under which names.
+    pub fn selection(&self) -> Selection {
+        Selection {
+            only: self.ns.iter().map(Glob::new).collect(),
+            except: self.ns_exclude.iter().map(Glob::new).collect(),
+            renames: self.ns_rename.clone(),
+        }
+    }
+
     /// The stop it was made for.
     pub fn stop(&self) -> StopRequest {
         StopRequest { side: Side::Before, place: Place::At(self.bound) }
@@ -155,6 +173,12 @@ pub struct Outcome {
     pub plan: Option<serde_json::Value>,
     /// The verification, as JSON.
     pub verification: Option<serde_json::Value>,
+    /// The files that were read.
+    #[serde(default)]
+    pub inputs: Vec<Input>,
+    /// The certificate for people; the one for programs lies beside it.
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
     /// Things to know.
     pub notes: Vec<String>,
     /// The phases and their times.
@@ -185,6 +209,8 @@ impl Outcome {
             restored: None,
             plan: None,
             verification: None,
+            inputs: Vec::new(),
+            certificate: None,
             notes: Vec::new(),
             phases: Vec::new(),
             seconds: 0.0,

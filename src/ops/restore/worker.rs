@@ -5,10 +5,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::certificate;
 use super::job::{Job, Outcome, PhaseTime, Restored, TargetSpec, read, write};
 use super::unfinished::{Unfinished, lock, unfinished};
 use crate::case::{Journal, registry_dir, servers_dir};
-use crate::domain::namespace::Glob;
 use crate::domain::progress::{Meter, Phase};
 use crate::domain::source::Source;
 use crate::domain::{Class, Error, Result};
@@ -47,6 +47,15 @@ pub fn run(dir: &Path) -> u8 {
     });
     outcome.phases = phases;
     outcome.seconds = begun.elapsed().as_secs_f64();
+    // Of what was never compared nothing can be certified.
+    if outcome.verification.is_some()
+        && let Ok(Some(job)) = read::<Job>(&dir.join("job.json"))
+    {
+        match certificate::issue(dir, &job, &outcome) {
+            Ok(path) => outcome.certificate = Some(path),
+            Err(error) => outcome.notes.push(error.to_string()),
+        }
+    }
     if let Err(error) = write(&dir.join("result.json"), &outcome) {
         eprintln!("{error}");
         return Class::Failed.exit_code();
@@ -131,6 +140,7 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
             with_auth: job.with_users,
         },
         target: job.target.clone(),
+        selection: job.selection(),
     };
     let result = {
         // The server starts while the oplog is walked; both are needed before the first write.
@@ -140,7 +150,14 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
             }
             _ => None,
         };
-        let planned = plan(&workspace, &request, meter);
+        // What goes in is hashed while the log is walked: both read it, from the disk once.
+        let planned = std::thread::scope(|scope| {
+            let base = crate::ops::plan::base(&workspace, job.snapshot.as_deref(), job.bound).ok();
+            let hashing = base.map(|base| scope.spawn(|| certificate::inputs(&workspace, base)));
+            let planned = plan(&workspace, &request, meter);
+            outcome.inputs = hashing.and_then(|h| h.join().ok()).unwrap_or_default();
+            planned
+        });
         let started = match starting {
             Some(task) => Some(runtime.block_on(task).map_err(|e| Error::failed("starting mongod", "", e))?),
             None => None,
@@ -241,10 +258,6 @@ async fn discard(isolated: &Isolated) -> Result<()> {
     registry.delete(&isolated.id)
 }
 
-fn globs(job: &Job) -> Vec<Glob> {
-    job.ns.iter().map(Glob::new).collect()
-}
-
 /// About how many bytes a restore writes: what it reads, at most.
 fn needs(planned: &Planned<'_>) -> u64 {
     planned.plan.cost.snapshot_bytes + planned.plan.cost.oplog_bytes
@@ -272,7 +285,7 @@ fn to_isolated(
         pid: isolated.pid,
         version: format!("{}.{}.{}", version.0, version.1, version.2),
     });
-    let state = Selected::new(&planned.walk.state, &globs(job));
+    let state = Selected::new(&planned.walk.state, &job.selection())?;
     let loaded = runtime.block_on(async {
         let server = isolated.connect().await?;
         load_and_verify(&server, &state, Ttl::Keep, job, meter, outcome).await?;
@@ -305,7 +318,7 @@ fn to_other(
 ) -> Result<()> {
     outcome.planned(&planned.plan);
     outcome.notes.extend(planned.plan.notes.iter().cloned());
-    let state = Selected::new(&planned.walk.state, &globs(job));
+    let state = Selected::new(&planned.walk.state, &job.selection())?;
     match target {
         TargetSpec::Dump(dir) => {
             require_space(dir, needs(&planned))?;
