@@ -21,7 +21,7 @@ const FORMATS: [&str; 4] = ["dump-dir", "dump-gz", "dump.archive", "dump.archive
 fn open(fixture: &Path, format: &str) -> (tempfile::TempDir, Workspace) {
     let case = tempfile::tempdir().unwrap();
     let options = OpenOptions {
-        sources: vec![fixture.join(format), fixture.join("oplog")],
+        sources: vec![fixture.join(format).into(), fixture.join("oplog").into()],
         case: Some(case.path().to_owned()),
         accept_unproven: vec![],
     };
@@ -135,6 +135,7 @@ fn the_range_of_valid_stops_begins_just_past_the_edge() {
 fn the_demo_incident() {
     let place = tempfile::tempdir().unwrap();
     let sources = pitstop::ops::demo::unpack(&place.path().join("demo")).unwrap();
+    let sources = sources.into_iter().map(Into::into).collect();
     let options = OpenOptions { sources, case: Some(place.path().join("case")), accept_unproven: vec![] };
     let workspace = Workspace::open(&options, &Meter::default()).unwrap();
     assert_eq!(workspace.gaps().len(), 1);

@@ -120,7 +120,7 @@ impl Writer {
 
 fn look(root: &Path, case: &Path, ns: &str, id: &str) -> History {
     let options = OpenOptions {
-        sources: vec![root.join("dump"), root.join("oplog")],
+        sources: vec![root.join("dump").into(), root.join("oplog").into()],
         case: Some(case.to_owned()),
         ..OpenOptions::default()
     };

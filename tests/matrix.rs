@@ -32,7 +32,7 @@ impl Opened {
     fn new(fixture: &Path, format: &'static str) -> Opened {
         let case = tempfile::tempdir().unwrap();
         let options = OpenOptions {
-            sources: vec![fixture.join(format), fixture.join("oplog")],
+            sources: vec![fixture.join(format).into(), fixture.join("oplog").into()],
             case: Some(case.path().to_owned()),
             accept_unproven: vec![],
         };

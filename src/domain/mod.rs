@@ -17,8 +17,11 @@ pub mod position;
 pub mod progress;
 pub mod query;
 pub mod snapshot;
+pub mod source;
 pub mod stop;
 pub mod text;
+pub mod uri;
+pub mod window;
 
 pub use error::{Class, Error, Result};
 pub use namespace::Namespace;

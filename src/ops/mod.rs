@@ -3,8 +3,10 @@
 //! what is here.
 
 pub mod after;
+pub mod archive;
 pub mod demo;
 pub mod diff;
+pub mod doctor;
 mod expiry;
 pub mod history;
 mod known;

@@ -7,18 +7,21 @@ use crate::case::Case;
 use crate::domain::coverage::{Gap, Segment};
 use crate::domain::plan::valid_stops;
 use crate::domain::snapshot::{CollectionInfo, SnapshotInfo};
+use crate::domain::source::Source;
 use crate::domain::stop::ValidStops;
+use crate::domain::window::Window;
 use crate::domain::{Error, Namespace, Position, Result, progress::Meter, progress::Phase};
 use crate::engine::input::CollectionKind;
 use crate::index::OpIndex;
+use crate::source::live::{self, Secured};
 use crate::source::oplog::Oplog;
-use crate::source::{self, Format, Snapshot};
+use crate::source::{self, Format, Opened, Snapshot};
 
 /// What to open, and how.
 #[derive(Debug, Clone, Default)]
 pub struct OpenOptions {
     /// The sources, as given.
-    pub sources: Vec<PathBuf>,
+    pub sources: Vec<Source>,
     /// The case folder, if not the one derived from the sources.
     pub case: Option<PathBuf>,
     /// Joints without a shared entry that are accepted on request.
@@ -37,6 +40,12 @@ pub struct Workspace {
     pub oplog: Oplog,
     /// Things passed over, one sentence each.
     pub notes: Vec<String>,
+    /// Where everything is on disk: the sources that are paths, and the folders that live ones
+    /// were secured into. Opening these gives the same again, without any server.
+    pub paths: Vec<PathBuf>,
+    /// How far the oplogs of the live sources reach, in the order they were given; none for one
+    /// that could not be reached.
+    pub windows: Vec<Window>,
     index: Mutex<Option<Arc<OpIndex>>>,
 }
 
@@ -45,12 +54,23 @@ impl Workspace {
     pub fn open(options: &OpenOptions, meter: &Meter) -> Result<Workspace> {
         if options.sources.is_empty() {
             return Error::usage("opening", "", "no source was named")
-                .hint("name a dump directory, an archive, an oplog file or a folder of oplog slices.")
+                .hint("name a dump directory, an archive, an oplog file, a folder of oplog slices, or mongodb://….")
                 .err();
         }
         meter.enter(Phase::Open, 0);
-        let case = Case::open(options.case.as_deref(), &options.sources)?;
-        let mut opened = source::open(&options.sources, &case.unpack_dir(), meter)?;
+        let identities: Vec<PathBuf> = options.sources.iter().map(Source::identity).collect();
+        let case = Case::open(options.case.as_deref(), &identities)?;
+        // The live ones first: their oldest entries are overwritten while the others are read.
+        let live = secure(&options.sources, &case, meter)?;
+        let mut paths: Vec<PathBuf> = options.sources.iter().filter_map(Source::path).cloned().collect();
+        let mut opened = source::open(&paths, &case.unpack_dir(), meter)?;
+        let mut windows = Vec::new();
+        for secured in live {
+            opened.slices.extend(secured.slices);
+            opened.notes.extend(secured.notes);
+            paths.push(secured.folder);
+            windows.extend(secured.window);
+        }
         opened.snapshots.sort_by_key(|s| s.edge());
         let own = opened.snapshots.iter().filter_map(|s| s.oplog.clone());
         let slices = opened.slices.into_iter().chain(own).collect();
@@ -61,7 +81,8 @@ impl Workspace {
             case.journal().record("accepted-unproven", serde_json::json!({ "joints": joints }))?;
         }
         let index = Mutex::new(None);
-        Ok(Workspace { case, snapshots: opened.snapshots, infos, oplog, notes: opened.notes, index })
+        let Opened { snapshots, notes, .. } = opened;
+        Ok(Workspace { case, snapshots, infos, oplog, notes, paths, windows, index })
     }
 
     /// The op index, finished: built when it is asked for first, and kept in the case.
@@ -112,6 +133,16 @@ impl Workspace {
     pub fn last(&self) -> Position {
         self.oplog.last().map(|at| at.pos).unwrap_or(Position::MIN)
     }
+}
+
+/// Secures the live ones among the sources in the case.
+fn secure(sources: &[Source], case: &Case, meter: &Meter) -> Result<Vec<Secured>> {
+    let root = case.root().join("live");
+    let uris = sources.iter().filter_map(|source| match source {
+        Source::Live(uri) => Some(uri),
+        Source::Path(_) => None,
+    });
+    uris.map(|uri| live::secure(uri, &root, meter)).collect()
 }
 
 fn info(snapshot: &Snapshot) -> SnapshotInfo {

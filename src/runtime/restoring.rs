@@ -48,7 +48,7 @@ pub fn run(
     let workspace = desk.workspace()?;
     let job = Job {
         id: new_id(),
-        sources: desk.open.sources.iter().map(|p| absolute(p)).collect::<Result<_>>()?,
+        sources: workspace.paths.iter().map(|p| absolute(p)).collect::<Result<_>>()?,
         case: absolute(workspace.case.root())?,
         bound: request.bound,
         snapshot: request.snapshot.clone(),

@@ -124,6 +124,7 @@ impl<'a> Finder<'a> {
                     }
                 }
                 EntryKind::Link => passed.push((entry.name.clone(), "a symbolic link".into())),
+                EntryKind::File if names::is_ours(&entry.name) => {}
                 EntryKind::Other => passed.push((entry.name.clone(), "no file".into())),
                 EntryKind::File => match names::role(&entry.name) {
                     Role::Prelude | Role::Metadata(_) => {}
@@ -293,7 +294,6 @@ fn describe(head: &Head) -> String {
     let bytes = &head.bytes;
     let text = std::str::from_utf8(bytes).is_ok_and(|t| !t.contains('\0'));
     let what = match bytes.as_slice() {
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => "compressed with zstd".to_owned(),
         [0xff, 0x06, 0x00, 0x00, ..] => "compressed with snappy or s2".to_owned(),
         [b'{', ..] if text => "JSON text".to_owned(),
         _ if text => "text".to_owned(),
@@ -302,7 +302,7 @@ fn describe(head: &Head) -> String {
             format!("unknown data that begins with {}", first.join(" "))
         }
     };
-    if head.compressed { format!("gzip with {what} in it") } else { what }
+    if head.compressed { format!("compressed, with {what} in it") } else { what }
 }
 
 fn same(a: &Path, b: &Path) -> bool {

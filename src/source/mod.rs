@@ -9,6 +9,7 @@ mod directory;
 mod find;
 mod frames;
 pub mod identity;
+pub mod live;
 mod mapped;
 mod marks;
 mod metadata;

@@ -17,7 +17,7 @@ pub enum Role<'a> {
 /// Reads the role off a file name. (That it is compressed is found by content, but the name has
 /// to be stripped of it.)
 pub fn role(file: &str) -> Role<'_> {
-    let plain = file.strip_suffix(".gz").unwrap_or(file);
+    let plain = file.strip_suffix(".gz").or_else(|| file.strip_suffix(".zst")).unwrap_or(file);
     if plain == "prelude.json" {
         return Role::Prelude;
     }
@@ -29,6 +29,11 @@ pub fn role(file: &str) -> Role<'_> {
         return Role::Data(base);
     }
     Role::Stray
+}
+
+/// Whether this is a file that pitstop keeps beside slices that it writes.
+pub fn is_ours(file: &str) -> bool {
+    file.starts_with(".pitstop-") || file == "manifest.ndjson"
 }
 
 /// Whether the tool has cut this escaped name and put a hash at its end: then only the metadata

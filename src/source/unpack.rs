@@ -18,6 +18,8 @@ use crate::engine::input::Region;
 
 /// How gzip begins (RFC 1952).
 const GZIP: &[u8] = &[0x1f, 0x8b];
+/// How a zstd frame begins (RFC 8878).
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// Disk that is always left free.
 const FLOOR: u64 = 1 << 30;
 /// What unpacks to no more than this stays in memory; also how much of a file is looked at to
@@ -63,7 +65,7 @@ impl Files<'_> {
     /// The whole file: mapped, and unpacked where needed.
     pub fn load(&self, file: &Path) -> Result<Loaded> {
         let packed = mapped::map(file, file)?;
-        if !packed.starts_with(GZIP) {
+        if !is_packed(&packed) {
             return Ok(Loaded { region: packed, compressed: false });
         }
         // Offsets in errors count unpacked bytes, and say so by the name.
@@ -75,7 +77,7 @@ impl Files<'_> {
         if known.is_file() {
             return Ok(Loaded { region: mapped::map(&known, &origin)?, compressed: true });
         }
-        let mut stream = Inflate::new(file, &packed);
+        let mut stream = Inflate::new(file, &packed)?;
         let head = stream.take(HEAD + 1)?;
         if head.len() <= HEAD {
             return Ok(Loaded { region: Region::new(Arc::new(head), origin), compressed: true });
@@ -94,11 +96,11 @@ impl Files<'_> {
     /// The beginning of a file.
     pub fn head(&self, file: &Path) -> Result<Head> {
         let packed = mapped::map(file, file)?;
-        if !packed.starts_with(GZIP) {
+        if !is_packed(&packed) {
             let bytes = packed.get(..HEAD).unwrap_or(&packed).to_vec();
             return Ok(Head { whole: bytes.len() == packed.len(), bytes, compressed: false });
         }
-        let mut bytes = Inflate::new(file, &packed).take(HEAD + 1)?;
+        let mut bytes = Inflate::new(file, &packed)?.take(HEAD + 1)?;
         let whole = bytes.len() <= HEAD;
         bytes.truncate(HEAD);
         Ok(Head { bytes, whole, compressed: true })
@@ -107,8 +109,8 @@ impl Files<'_> {
     /// A small text file.
     pub fn text(&self, file: &Path) -> Result<Vec<u8>> {
         let packed = mapped::map(file, file)?;
-        let bytes = if packed.starts_with(GZIP) {
-            Inflate::new(file, &packed).take(MAX_TEXT + 1)?
+        let bytes = if is_packed(&packed) {
+            Inflate::new(file, &packed)?.take(MAX_TEXT + 1)?
         } else {
             packed.get(..MAX_TEXT + 1).unwrap_or(&packed).to_vec()
         };
@@ -204,26 +206,61 @@ fn identity(file: &Path) -> Result<String> {
     Ok(format!("{:032x}.unpacked", hash.digest128()))
 }
 
-/// A gzip stream of any number of members that knows where it is in the file.
-struct Inflate<'a> {
+/// Whether it begins like a format that is unpacked here.
+fn is_packed(bytes: &[u8]) -> bool {
+    bytes.starts_with(GZIP) || bytes.starts_with(ZSTD)
+}
+
+/// A stream of any number of gzip members or zstd frames that knows where it is in the file.
+pub(super) struct Inflate<'a> {
     file: &'a Path,
     size: usize,
-    decoder: MultiGzDecoder<&'a [u8]>,
+    decoder: Decoder<'a>,
+}
+
+enum Decoder<'a> {
+    Gzip(MultiGzDecoder<&'a [u8]>),
+    Zstd(zstd::stream::read::Decoder<'static, &'a [u8]>),
+}
+
+impl Decoder<'_> {
+    /// Bytes of the file that have not been looked at.
+    fn left(&self) -> usize {
+        match self {
+            Decoder::Gzip(decoder) => decoder.get_ref().len(),
+            Decoder::Zstd(decoder) => decoder.get_ref().len(),
+        }
+    }
+}
+
+impl Read for Decoder<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Decoder::Gzip(decoder) => decoder.read(out),
+            Decoder::Zstd(decoder) => decoder.read(out),
+        }
+    }
 }
 
 impl<'a> Inflate<'a> {
-    fn new(file: &'a Path, packed: &'a [u8]) -> Self {
-        Inflate { file, size: packed.len(), decoder: MultiGzDecoder::new(packed) }
+    pub(super) fn new(file: &'a Path, packed: &'a [u8]) -> Result<Self> {
+        let decoder = if packed.starts_with(ZSTD) {
+            let decoder = zstd::stream::read::Decoder::with_buffer(packed);
+            Decoder::Zstd(decoder.map_err(|e| Error::failed(UNPACKING, format!("{file:?}"), e))?)
+        } else {
+            Decoder::Gzip(MultiGzDecoder::new(packed))
+        };
+        Ok(Inflate { file, size: packed.len(), decoder })
     }
 
     /// The next `limit` bytes; fewer only at the end. Checksums of finished members have then
     /// been checked, and that nothing follows the last one.
-    fn take(&mut self, limit: usize) -> Result<Vec<u8>> {
+    pub(super) fn take(&mut self, limit: usize) -> Result<Vec<u8>> {
         let mut out = Vec::with_capacity(limit.min(STEP));
         match (&mut self.decoder).take(limit as u64).read_to_end(&mut out) {
             Ok(_) => Ok(out),
             Err(error) => {
-                let offset = self.size - self.decoder.get_ref().len();
+                let offset = self.size - self.decoder.left();
                 let cause = match error.kind() {
                     io::ErrorKind::UnexpectedEof => "the compressed data is cut off".to_owned(),
                     _ => error.to_string(),

@@ -19,9 +19,9 @@ use super::files::{own_empty_dir, replace_file, shown, write_new};
 use super::mongod::Mongod;
 use super::process::Process;
 use super::server::Server;
-use super::uri::encoded;
 use crate::domain::progress::{Meter, Phase};
 use crate::domain::text::visible;
+use crate::domain::uri::encoded;
 use crate::domain::{Error, Result};
 
 /// The name of the only user.

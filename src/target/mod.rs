@@ -22,9 +22,9 @@ pub mod registry;
 pub mod server;
 mod shape;
 mod unfinished;
-pub mod uri;
 mod verify;
 
+pub use crate::domain::uri;
 pub use dump::{Written, remove_partial, write_dump};
 pub use isolated::{Isolated, IsolatedOptions};
 pub use load::{LoadOptions, Loaded, Ttl};

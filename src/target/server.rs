@@ -8,9 +8,9 @@ use mongodb::Client;
 use mongodb::options::ClientOptions;
 
 use super::MARK;
-use super::uri::{scrub, without_secrets};
 use crate::domain::namespace::Treatment;
 use crate::domain::text::visible;
+use crate::domain::uri::{scrub, without_secrets};
 use crate::domain::{Error, Namespace, OpTime, Result};
 use crate::engine::bson::Doc;
 use crate::engine::entry::optime_of;

@@ -132,8 +132,11 @@ fn measure(file: &Path) {
 }
 
 fn open(file: &Path, case: &Path) -> Workspace {
-    let options =
-        OpenOptions { sources: vec![file.to_owned()], case: Some(case.to_owned()), accept_unproven: vec![] };
+    let options = OpenOptions {
+        sources: vec![file.to_owned().into()],
+        case: Some(case.to_owned()),
+        accept_unproven: vec![],
+    };
     Workspace::open(&options, &Meter::default()).unwrap()
 }
 

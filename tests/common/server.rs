@@ -78,7 +78,10 @@ impl Server {
         command.arg(&data).args(["--wiredTigerCacheSizeGB", "0.25"]);
         command.args(["--setParameter", "enableTestCommands=1"]);
         if kind == Kind::ReplicaSet {
-            command.args(["--replSet", SET, "--oplogSize", "200"]);
+            command.args(["--replSet", SET]);
+            if !more.contains(&"--oplogSize") {
+                command.args(["--oplogSize", "200"]);
+            }
         }
         command.args(more).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut guard = command.spawn().unwrap();

@@ -239,7 +239,7 @@ impl Dump {
         let at = self.home.path().join("dump").join(path);
         fs::write(&at, input).unwrap();
         let options = OpenOptions {
-            sources: vec![self.home.path().join("dump")],
+            sources: vec![self.home.path().join("dump").into()],
             case: Some(self.home.path().join("case")),
             accept_unproven: vec![],
         };

@@ -156,7 +156,7 @@ pub fn check(
 ) {
     let case = tempfile::tempdir().unwrap();
     let options = OpenOptions {
-        sources: vec![dump.dir.clone(), folder.to_owned()],
+        sources: vec![dump.dir.clone().into(), folder.to_owned().into()],
         case: Some(case.path().to_owned()),
         accept_unproven: vec![],
     };

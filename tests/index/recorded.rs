@@ -31,7 +31,7 @@ fn searching_real_oplogs_finds_what_decoding_everything_finds() {
     for name in ALL {
         let case = tempfile::tempdir().unwrap();
         let options = OpenOptions {
-            sources: vec![fixture(name).join("oplog")],
+            sources: vec![fixture(name).join("oplog").into()],
             case: Some(case.path().to_owned()),
             accept_unproven: vec![],
         };

@@ -207,7 +207,7 @@ fn states_of_old_servers_arrive_exactly() {
         let fixture = crate::common::fixtures::fixture(name);
         let truth = crate::common::truth::Truth::read(&fixture);
         let options = OpenOptions {
-            sources: vec![fixture.join("dump-dir"), fixture.join("oplog")],
+            sources: vec![fixture.join("dump-dir").into(), fixture.join("oplog").into()],
             case: Some(home.path("case")),
             accept_unproven: vec![],
         };
@@ -230,7 +230,7 @@ fn states_of_old_servers_arrive_exactly() {
         // The product reads its own dump back as the same collections.
         let again = Workspace::open(
             &OpenOptions {
-                sources: vec![home.path("dump")],
+                sources: vec![home.path("dump").into()],
                 case: Some(home.path("again")),
                 accept_unproven: vec![],
             },

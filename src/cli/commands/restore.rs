@@ -76,7 +76,7 @@ fn job(
     };
     Ok(Job {
         id: crate::ops::restore::new_id(),
-        sources: plan.source.sources.iter().map(|p| absolute(p)).collect::<Result<_>>()?,
+        sources: workspace.paths.iter().map(|p| absolute(p)).collect::<Result<_>>()?,
         case: absolute(workspace.case.root())?,
         bound,
         snapshot: plan.snapshot.clone(),

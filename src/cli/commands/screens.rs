@@ -13,7 +13,7 @@ pub fn run(args: &ScreensArgs) -> Result<()> {
         case: args.case.clone(),
         accept_unproven: args.accept_unproven.clone(),
     };
-    let source = args.sources.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" ");
+    let source = args.sources.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     show(open, source, &args.look, false)
 }
 

@@ -8,9 +8,9 @@ use crate::domain::plan::Plan;
 use crate::domain::position::Place;
 use crate::domain::progress::Phase;
 use crate::domain::stop::{Side, StopRequest};
+use crate::domain::uri::without_secrets;
 use crate::domain::{Class, Error, Position, Result};
 use crate::target::Verification;
-use crate::target::uri::without_secrets;
 
 /// Where a restore goes.
 #[derive(Debug, Clone, PartialEq, Eq)]

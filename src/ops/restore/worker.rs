@@ -10,6 +10,7 @@ use super::unfinished::{Unfinished, lock, unfinished};
 use crate::case::{Journal, registry_dir, servers_dir};
 use crate::domain::namespace::Glob;
 use crate::domain::progress::{Meter, Phase};
+use crate::domain::source::Source;
 use crate::domain::{Class, Error, Result};
 use crate::engine::output::State;
 use crate::ops::plan::{PlanRequest, Planned, plan};
@@ -107,7 +108,7 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
         stop_on_signal(meter)?;
     }
     let open = OpenOptions {
-        sources: job.sources.clone(),
+        sources: job.sources.iter().cloned().map(Source::Path).collect(),
         case: Some(job.case.clone()),
         accept_unproven: job.accept_unproven.clone(),
     };

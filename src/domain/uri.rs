@@ -1,6 +1,6 @@
 //! Connection strings without their secrets.
 
-use crate::domain::text::visible;
+use super::text::visible;
 
 /// The string as it may be shown: scheme, hosts and database, without credentials and options.
 /// Where it cannot be told what is a secret, only the scheme is left.
@@ -19,7 +19,7 @@ pub fn without_secrets(uri: &str) -> String {
 }
 
 /// Removes from a message whatever it repeats of the string's credentials and options.
-pub(super) fn scrub(message: &str, uri: &str) -> String {
+pub fn scrub(message: &str, uri: &str) -> String {
     let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
     let (user_info, _) = rest.rsplit_once('@').unwrap_or(("", rest));
     let password = user_info.split_once(':').map_or("", |(_, password)| password);
@@ -41,7 +41,7 @@ pub(super) fn scrub(message: &str, uri: &str) -> String {
 }
 
 /// Percent-encodes everything but unreserved characters: a value or a socket's path as a host.
-pub(super) fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

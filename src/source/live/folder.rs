@@ -1,0 +1,232 @@
+//! The folder that slices of one set are secured into: ours alone while we write, recognised by
+//! the set's name and id, and whole again after a writer was killed.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::connection::SetIdentity;
+use super::recorder::{Closed, Codec, PART, into_place};
+use super::run::Known;
+use crate::domain::progress::Meter;
+use crate::domain::uri::encoded;
+use crate::domain::{Error, OpTime, Result};
+use crate::source::frames::Frames;
+use crate::source::mapped;
+use crate::source::slice::{Slice, optime};
+use crate::source::unpack::Inflate;
+
+/// Whose slices they are.
+const IDENTITY: &str = ".pitstop-set.json";
+/// Held while somebody writes.
+const LOCK: &str = ".pitstop-lock";
+const OPENING: &str = "opening the folder of secured oplog";
+
+/// What to do while somebody else writes into the folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Wait until they are done.
+    Until,
+    /// Give up.
+    Not,
+}
+
+/// A folder of slices that is locked while this lives.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// Whose slices a folder holds.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Owner {
+    /// The address they came from, without secrets.
+    pub address: String,
+    /// The set's name.
+    pub name: String,
+    /// The set's id, where it is known.
+    pub id: Option<String>,
+}
+
+/// The name of a set's folder.
+pub fn name_for(set: &str) -> String {
+    let name = encoded(set);
+    // A name of dots alone would lead out of the folder.
+    if name.starts_with('.') { format!("_{name}") } else { name }
+}
+
+/// Who owns this folder; `None` when nobody does yet.
+pub fn owner(path: &Path) -> Option<Owner> {
+    serde_json::from_slice(&fs::read(path.join(IDENTITY)).ok()?).ok()
+}
+
+/// The last entry of a slice.
+pub fn last_entry(file: &Path) -> Result<Known> {
+    let mut last = Vec::new();
+    each_entry(file, |_, bytes| {
+        last.clear();
+        last.extend_from_slice(bytes);
+    })?;
+    Known::new(last)
+}
+
+/// What a finished slice holds.
+pub fn survey(file: &Path) -> Result<Closed> {
+    let (mut ends, mut entries, mut bytes) = (None, 0, 0);
+    each_entry(file, |at, raw| {
+        ends = Some((ends.map_or(at, |(first, _)| first), at));
+        entries += 1;
+        bytes += raw.len() as u64;
+    })?;
+    match ends {
+        Some((first, last)) => Ok(Closed { path: file.to_owned(), first, last, entries, bytes }),
+        None => Error::failed("reading the slice", format!("{file:?}"), "it holds no entry")
+            .hint("move it away; it is no slice.")
+            .err(),
+    }
+}
+
+/// Walks a compressed slice. Its size is bounded by what the archiver was told, so that it fits
+/// into memory.
+fn each_entry(file: &Path, mut each: impl FnMut(OpTime, &[u8])) -> Result<()> {
+    let packed = mapped::map(file, file)?;
+    let plain = Inflate::new(file, &packed)?.take(usize::MAX)?;
+    let place = |at: usize| format!("{file:?} at unpacked byte {at}");
+    for frame in Frames::from(&plain, 0) {
+        let (at, doc) =
+            frame.map_err(|(at, fault)| Error::failed("reading the slice", place(at), fault.what))?;
+        match optime(doc) {
+            Some(optime) => each(optime, doc.bytes()),
+            None => return Error::failed("reading the slice", place(at), "this is no oplog entry").err(),
+        }
+    }
+    Ok(())
+}
+
+impl Folder {
+    /// Opens or makes the folder, for us alone, and makes it whole.
+    pub fn open(path: &Path, wait: Wait, meter: &Meter) -> Result<Folder> {
+        let failed = |e: io::Error| Error::failed(OPENING, format!("{path:?}"), e);
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        let file = path.join(LOCK);
+        let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(&file).map_err(failed)?;
+        loop {
+            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::WOULDBLOCK) if wait == Wait::Not => {
+                    return Error::refused(OPENING, format!("{path:?}"), "somebody else writes into it")
+                        .hint("one archiver for a folder: stop the other one, or name another folder.")
+                        .err();
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    meter.check(OPENING)?;
+                    std::thread::sleep(std::time::Duration::from_millis(100));
+                }
+                Err(e) => return Err(Box::new(failed(e.into()))),
+            }
+        }
+        let folder = Folder { path: path.to_owned(), _lock: lock };
+        folder.make_whole()?;
+        Ok(folder)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes sure that the slices in it are this set's.
+    pub fn claim(&self, address: &str, set: &SetIdentity) -> Result<()> {
+        let mine = Owner { address: address.into(), name: set.name.clone(), id: set.id.clone() };
+        if let Some(there) = owner(&self.path) {
+            let other_id = matches!((&there.id, &mine.id), (Some(a), Some(b)) if a != b);
+            if there.name != mine.name || other_id {
+                let id = |id: &Option<String>| id.clone().unwrap_or_else(|| "unknown".into());
+                let cause = format!(
+                    "{address} leads to the set {:?} (id {}) now; what is here came from the set {:?} (id {})",
+                    mine.name,
+                    id(&mine.id),
+                    there.name,
+                    id(&there.id)
+                );
+                return Error::inexact(OPENING, format!("{:?}", self.path), cause)
+                    .hint("use another case with --case for the other set.")
+                    .err();
+            }
+            if there.id.is_some() || mine.id.is_none() {
+                return Ok(());
+            }
+        }
+        let failed = |e: io::Error| Error::failed(OPENING, format!("{:?}", self.path), e);
+        let text = serde_json::to_vec(&mine).map_err(|e| failed(e.into()))?;
+        let beside = self.path.join(format!("{IDENTITY}.new"));
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&beside)
+            .map_err(failed)?;
+        file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
+        fs::rename(&beside, self.path.join(IDENTITY)).map_err(|e| Box::new(failed(e)))
+    }
+
+    /// The slices in it, in the order of their names.
+    pub fn files(&self) -> Result<Vec<PathBuf>> {
+        let failed = |e: io::Error| Error::failed(OPENING, format!("{:?}", self.path), e);
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') && name.ends_with(".bson") {
+                found.push(entry.path());
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Reads slices, checked from end to end.
+    pub fn read(files: &[PathBuf], meter: &Meter) -> Result<Vec<Slice>> {
+        let mut slices = Vec::new();
+        for file in files {
+            let region = mapped::map(file, file)?;
+            slices.extend(Slice::read(file.display().to_string(), region, meter)?);
+        }
+        Ok(slices)
+    }
+
+    /// Turns what a killed writer left into a slice: its entries up to the last whole one.
+    fn make_whole(&self) -> Result<()> {
+        let failed = |e: io::Error| Error::failed(OPENING, format!("{:?}", self.path), e);
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let part = entry.map_err(failed)?.path();
+            let is_part = part.file_name().is_some_and(|n| n.to_string_lossy().starts_with(PART));
+            if !is_part {
+                continue;
+            }
+            let (mut ends, mut length) = (None, 0u64);
+            let region = mapped::map(&part, &part)?;
+            for (at, doc) in Frames::from(region.bytes(), 0).map_while(std::result::Result::ok) {
+                let Some(optime) = optime(doc) else { break };
+                ends = Some((ends.map_or(optime.pos, |(first, _)| first), optime.pos));
+                length = (at + doc.bytes().len()) as u64;
+            }
+            // Nothing may be mapped behind the new end of the file.
+            drop(region);
+            match ends {
+                None => fs::remove_file(&part).map_err(failed)?,
+                Some((first, last)) => {
+                    let file = OpenOptions::new().write(true).open(&part).map_err(failed)?;
+                    file.set_len(length).and_then(|()| file.sync_all()).map_err(failed)?;
+                    into_place(&part, &self.path, first, last, Codec::Raw).map_err(failed)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
