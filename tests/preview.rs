@@ -42,7 +42,7 @@ fn state(client: &Client) -> State {
 
 fn open(root: &Path) -> Workspace {
     let options = OpenOptions {
-        sources: vec![root.join("dump"), root.join("oplog")],
+        sources: vec![root.join("dump").into(), root.join("oplog").into()],
         case: Some(root.join("case")),
         ..OpenOptions::default()
     };

@@ -27,7 +27,8 @@ pub struct Cli {
 /// The screens, on sources.
 #[derive(Debug, Args)]
 pub struct ScreensArgs {
-    /// Dump directories, archives, oplog files, folders of slices: opens the screens on them
+    /// Dump directories, archives, oplog files, folders of slices, mongodb://… of a replica set:
+    /// opens the screens on them
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<Source>,
     /// Keep the case in this folder
@@ -82,6 +83,10 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Open the screens on the built-in incident; needs no server
     Demo(DemoArgs),
+    /// Keep the oplog of a replica set in a folder, without gaps
+    Archive(ArchiveArgs),
+    /// Check that a restore would work: oplog window, backups, gaps, mongod, disk, clocks
+    Doctor(DoctorArgs),
     /// List or stop the servers that restores left running
     Targets(TargetsArgs),
     /// Carry out a prepared restore (started by `restore`)
@@ -101,6 +106,53 @@ pub struct DemoArgs {
     /// How the screens look.
     #[command(flatten)]
     pub look: LookArgs,
+}
+
+/// Arguments of `archive`.
+#[derive(Debug, Args)]
+pub struct ArchiveArgs {
+    /// The replica set: mongodb://…
+    #[arg(value_name = "URI")]
+    pub uri: Source,
+    /// The folder of the archive; made if it is not there
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// End when everything that is there now is on disk; exit code 4 if something was missed
+    #[arg(long)]
+    pub once: bool,
+    /// Remove slices that end more than this many days ago
+    #[arg(long, value_name = "N")]
+    pub keep_days: Option<u64>,
+    /// Remove the oldest slices beyond this size on disk: 500M, 20G
+    #[arg(long, value_name = "SIZE", value_parser = super::commands::archive::size)]
+    pub keep_bytes: Option<u64>,
+    /// Close a slice after this many seconds: as much as a crash of this machine can lose
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub slice_seconds: u64,
+    /// Close a slice at this size, before compression
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = super::commands::archive::size)]
+    pub slice_bytes: u64,
+    /// Print JSON: one line for each slice, gap and loss of the source
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Dump directories, archives, slices, mongodb://… of a replica set; none = this machine only
+    #[arg(value_name = "SOURCE")]
+    pub sources: Vec<Source>,
+    /// How much depends on the data: an oplog of 24 h, 48 h or 168 h
+    #[arg(long, value_name = "HOW", default_value = "production",
+        value_parser = ["development", "production", "mission-critical"])]
+    pub criticality: String,
+    /// The case folder to look at
+    #[arg(long, value_name = "DIR")]
+    pub case: Option<PathBuf>,
+    /// Print JSON: one line for each check
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Where backups and oplogs are.

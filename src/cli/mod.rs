@@ -28,6 +28,8 @@ pub fn run() -> ExitCode {
         Command::Restore(args) => commands::restore::run(&args),
         Command::Targets(args) => commands::targets::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
+        Command::Archive(args) => commands::archive::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
         Command::RestoreWorker { dir } => return ExitCode::from(crate::ops::restore::run_worker(&dir)),
     })
 }

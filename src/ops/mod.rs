@@ -6,6 +6,7 @@ pub mod after;
 pub mod archive;
 pub mod demo;
 pub mod diff;
+pub mod doctor;
 mod expiry;
 pub mod history;
 mod known;

@@ -3,7 +3,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod archiving;
 #[path = "../common/mod.rs"]
 mod common;
 mod kit;
+mod readiness;
 mod securing;

@@ -87,6 +87,38 @@ fn a_dump_and_a_live_set_give_the_state_before_the_damage_also_when_the_set_is_g
 }
 
 #[test]
+fn a_restore_works_from_what_was_secured_and_its_job_knows_no_address() {
+    let (server, client) = shop(&[]);
+    let home = Home::new();
+    dump(&client, &home.path("dump"));
+    insert(&client, 100, 150, 10);
+    let (good, before) = (orders(&client), newest(&client));
+    delete_all(&client);
+    let output = Command::new(env!("CARGO_BIN_EXE_pitstop"))
+        .arg("restore")
+        .args([home.path("dump").as_os_str(), server.uri().as_ref()])
+        .args(["--after", &before.to_string(), "--yes", "--target"])
+        .arg(format!("dump:{}", home.path("out").display()))
+        .args(["--case".as_ref(), home.path("case").as_os_str()])
+        .env("XDG_STATE_HOME", home.path("state"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut restored = fs::read(home.path("out/shop/orders.bson")).unwrap();
+    let mut found = Vec::new();
+    while !restored.is_empty() {
+        let length = i32::from_le_bytes(restored[..4].try_into().unwrap()) as usize;
+        let rest = restored.split_off(length);
+        found.push(std::mem::replace(&mut restored, rest));
+    }
+    found.sort_by_key(|d| bson::deserialize_from_slice::<Document>(d).unwrap().get_i32("_id").unwrap());
+    assert_eq!(found, good);
+    let restores: Vec<_> = fs::read_dir(home.path("case/restores")).unwrap().collect();
+    let job = fs::read_to_string(restores[0].as_ref().unwrap().path().join("job.json")).unwrap();
+    assert!(!job.contains("mongodb://") && job.contains("/live/pit0"), "{job}");
+}
+
+#[test]
 fn the_source_sees_reads_only() {
     let (server, client) = shop(&[]);
     let before: BTreeSet<Vec<u8>> = oplog_of(&client).iter().map(|d| d.as_bytes().to_vec()).collect();
@@ -240,7 +272,12 @@ fn a_server_that_was_killed_and_one_that_stepped_down_are_gone_on_from() {
 
     kill(server.pid());
     let mut again = restart(&server);
-    // It is opened while it starts: waited for, and not reported as gone.
+    let begun = Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", server.port())).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it does not start again");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // It is opened while it elects itself, and a member without a primary is read.
     let third = open(&home, &[server.uri()]).unwrap();
     assert!(!third.notes.iter().any(|n| n.contains("cannot be reached")), "{:?}", third.notes);
     assert_eq!(third.segments().len(), 1);

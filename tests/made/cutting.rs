@@ -42,7 +42,7 @@ fn state(slices: &[Vec<u8>]) -> Vec<(String, Digest)> {
         fs::write(folder.join(format!("part-{number}.bson")), slice).unwrap();
     }
     let options = OpenOptions {
-        sources: vec![fixture("v60").join("dump-dir"), folder],
+        sources: vec![fixture("v60").join("dump-dir").into(), folder.into()],
         case: Some(home.path().join("case")),
         accept_unproven: vec![],
     };

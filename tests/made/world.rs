@@ -96,7 +96,7 @@ pub fn skipping(skip: &[u32], bound: u32, entries: &[Document]) -> Result<Came> 
     folder.write("oplog.rs.bson", later);
     let case = tempfile::tempdir().unwrap();
     let options = OpenOptions {
-        sources: vec![folder.at("dump"), folder.at("oplog.rs.bson")],
+        sources: vec![folder.at("dump").into(), folder.at("oplog.rs.bson").into()],
         case: Some(case.path().to_owned()),
         accept_unproven: vec![],
     };

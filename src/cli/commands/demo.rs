@@ -13,10 +13,8 @@ use crate::ops::demo::unpack;
 pub fn run(args: &DemoArgs) -> Result<()> {
     let Some(dir) = &args.unpack else {
         let dir = state_home()?.join("demo").join(env!("CARGO_PKG_VERSION"));
-        let open = OpenOptions {
-            sources: unpack(&dir)?.into_iter().map(Into::into).collect(),
-            ..OpenOptions::default()
-        };
+        let sources = unpack(&dir)?.into_iter().map(Into::into).collect();
+        let open = OpenOptions { sources, ..OpenOptions::default() };
         return screens::show(open, "a day of a made-up shop".into(), &args.look, true);
     };
     unpack(dir)?;

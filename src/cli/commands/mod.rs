@@ -1,7 +1,9 @@
 //! One file per command.
 
+pub mod archive;
 pub mod demo;
 pub mod diff;
+pub mod doctor;
 pub mod history;
 pub mod ops;
 pub mod plan;

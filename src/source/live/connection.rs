@@ -103,7 +103,7 @@ impl Connection {
             };
             Error::failed("connecting to the source", &shown, said).hint(hint)
         };
-        let said = |e: mongodb::error::Error| failed(&scrub(&e.to_string(), uri));
+        let said = |e: mongodb::error::Error| failed(&plain(&e, uri));
         let mut options = ClientOptions::parse(uri).await.map_err(said)?;
         options.app_name.get_or_insert_with(|| "pitstop".to_owned());
         options.server_selection_timeout.get_or_insert(SELECTION);
@@ -195,7 +195,7 @@ impl Connection {
     }
 
     fn trouble(&self, error: &mongodb::error::Error) -> Trouble {
-        let said = scrub(&error.to_string(), &self.uri);
+        let said = plain(error, &self.uri);
         match error.kind.as_ref() {
             ErrorKind::Command(e) if OVERTAKEN.contains(&e.code) => Trouble::Overtaken,
             ErrorKind::Command(e) if HOPELESS.contains(&e.code) => Trouble::Hopeless(said),
@@ -265,6 +265,20 @@ impl From<Box<Error>> for Trouble {
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Connection({})", self.shown)
+    }
+}
+
+/// What the driver says, in words: without secrets, and without its own bookkeeping.
+fn plain(error: &mongodb::error::Error, uri: &str) -> String {
+    let said = scrub(&error.kind.to_string(), uri);
+    if !matches!(error.kind.as_ref(), ErrorKind::ServerSelection { .. }) {
+        return said;
+    }
+    // A description of all members; what matters is why the first one did not answer.
+    let reason = said.split_once("Error: Kind: ").and_then(|(_, rest)| rest.split(", labels:").next());
+    match reason {
+        Some(reason) => format!("no member answers: {reason}"),
+        None => said,
     }
 }
 
