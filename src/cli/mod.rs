@@ -25,6 +25,8 @@ pub fn run() -> ExitCode {
         Command::Plan(args) => commands::plan::run(&args),
         Command::Diff(args) => commands::diff::run(&args),
         Command::History(args) => commands::history::run(&args),
+        Command::Mark(args) => commands::mark::run(&args),
+        Command::States(args) => commands::states::run(&args),
         Command::Restore(args) => commands::restore::run(&args),
         Command::Targets(args) => commands::targets::run(&args),
         Command::Demo(args) => commands::demo::run(&args),

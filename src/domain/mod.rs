@@ -10,6 +10,7 @@ pub mod coverage;
 pub mod diff;
 pub mod error;
 mod judge;
+pub mod marks;
 pub mod namespace;
 pub mod op;
 pub mod plan;

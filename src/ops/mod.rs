@@ -15,6 +15,7 @@ pub mod rows;
 pub mod search;
 pub mod select;
 mod shape;
+pub mod states;
 pub mod suspects;
 pub mod walk;
 pub mod workspace;

@@ -3,10 +3,12 @@
 pub mod demo;
 pub mod diff;
 pub mod history;
+pub mod mark;
 pub mod ops;
 pub mod plan;
 pub mod restore;
 pub mod screens;
 pub mod snapshots;
+pub mod states;
 pub mod suspects;
 pub mod targets;
