@@ -84,6 +84,8 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Open the screens on the built-in incident; needs no server
     Demo(DemoArgs),
+    /// Write the post-mortem of a case: the incident, the response, the restores, the times
+    Report(ReportArgs),
     /// List or stop the servers that restores left running
     Targets(TargetsArgs),
     /// Carry out a prepared restore (started by `restore`)
@@ -253,6 +255,17 @@ pub struct HistoryArgs {
     /// Begin with this snapshot only, instead of the oldest of each stretch of oplog
     #[arg(long, value_name = "SNAPSHOT")]
     pub snapshot: Option<String>,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The case: a folder, or a name [default: the one worked on last]
+    #[arg(value_name = "CASE")]
+    pub case: Option<PathBuf>,
+    /// Print JSON instead of Markdown
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `mark`.

@@ -27,6 +27,7 @@ pub fn run() -> ExitCode {
         Command::History(args) => commands::history::run(&args),
         Command::Mark(args) => commands::mark::run(&args),
         Command::States(args) => commands::states::run(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::Restore(args) => commands::restore::run(&args),
         Command::Targets(args) => commands::targets::run(&args),
         Command::Demo(args) => commands::demo::run(&args),

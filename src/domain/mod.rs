@@ -17,6 +17,7 @@ pub mod plan;
 pub mod position;
 pub mod progress;
 pub mod query;
+pub mod report;
 pub mod snapshot;
 pub mod stop;
 pub mod text;

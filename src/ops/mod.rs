@@ -6,6 +6,7 @@ pub mod after;
 pub mod demo;
 pub mod diff;
 mod expiry;
+pub mod findings;
 pub mod history;
 mod known;
 pub mod lineage;

@@ -50,6 +50,7 @@ impl Workspace {
         }
         meter.enter(Phase::Open, 0);
         let case = Case::open(options.case.as_deref(), &options.sources)?;
+        super::findings::opened(&case, &options.sources)?;
         let mut opened = source::open(&options.sources, &case.unpack_dir(), meter)?;
         opened.snapshots.sort_by_key(|s| s.edge());
         let own = opened.snapshots.iter().filter_map(|s| s.oplog.clone());

@@ -6,6 +6,7 @@ pub mod history;
 pub mod mark;
 pub mod ops;
 pub mod plan;
+pub mod report;
 pub mod restore;
 pub mod screens;
 pub mod snapshots;
