@@ -2,7 +2,7 @@
 //! follows from it.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
@@ -22,6 +22,15 @@ impl Journal {
         Journal { path }
     }
 
+    /// All events, in order. A last line that a crash has cut off is passed over.
+    pub fn events(&self) -> Result<Vec<Value>> {
+        match fs::read_to_string(&self.path) {
+            Ok(text) => Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(e) => Error::failed("reading the journal", self.path.display(), e).err(),
+        }
+    }
+
     /// Appends one event: `{"time": …, "event": name, …fields}`. The fields hold no secrets.
     pub fn record(&self, event: &str, fields: Value) -> Result<()> {
         let mut line = Map::new();
@@ -32,9 +41,20 @@ impl Journal {
         }
         let failed =
             |e: std::io::Error| Box::new(Error::failed("writing the journal", self.path.display(), e));
-        let mut file =
-            fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path).map_err(failed)?;
-        file.write_all(format!("{}\n", Value::Object(line)).as_bytes())
+        let mut file = fs::OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&self.path)
+            .map_err(failed)?;
+        // A line that a crash has cut off ends here, so that it does not swallow this one.
+        let mut last = [b'\n'];
+        if file.seek(SeekFrom::End(-1)).is_ok() {
+            file.read_exact(&mut last).map_err(failed)?;
+        }
+        let torn = if last == [b'\n'] { "" } else { "\n" };
+        file.write_all(format!("{torn}{}\n", Value::Object(line)).as_bytes())
             .and_then(|()| file.sync_data())
             .map_err(failed)
     }

@@ -10,11 +10,14 @@ mod paths;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 pub use journal::Journal;
 pub use paths::{registry_dir, servers_dir, state_home};
 
 use crate::domain::{Error, Result};
+
+const JOURNAL: &str = "journal.ndjson";
 
 /// A case folder, made and accessible.
 #[derive(Debug, Clone)]
@@ -33,6 +36,59 @@ impl Case {
         };
         make_private_dir(&root)?;
         Ok(Case { root })
+    }
+
+    /// A case that is there: a folder, or a name in the state folder. Nothing is made.
+    pub fn existing(named: &Path) -> Result<Case> {
+        let cases = state_home()?.join("cases");
+        let is_name = named.components().count() == 1;
+        let places = [Some(named.to_owned()), is_name.then(|| cases.join(named))];
+        let found = places.into_iter().flatten().map(|root| Case { root }).find(Case::has_journal);
+        found.ok_or_else(|| {
+            let known: Vec<String> = Case::all().into_iter().flatten().map(|(case, _)| case.name()).collect();
+            let hint = match known.as_slice() {
+                [] => "no case has been opened yet.".to_owned(),
+                names => format!("the cases are: {}.", names.join(", ")),
+            };
+            Box::new(Error::usage("looking for the case", format!("{named:?}"), "there is none").hint(hint))
+        })
+    }
+
+    /// All cases in the state folder with the time of their last line, the newest last.
+    pub fn all() -> Result<Vec<(Case, SystemTime)>> {
+        let dir = state_home()?.join("cases");
+        let entries = match fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Error::failed("reading the cases in", dir.display(), e).err(),
+        };
+        let mut cases: Vec<(Case, SystemTime)> = entries
+            .filter_map(|entry| {
+                let case = Case { root: entry.ok()?.path() };
+                let written = fs::metadata(case.root.join(JOURNAL)).and_then(|m| m.modified()).ok()?;
+                Some((case, written))
+            })
+            .collect();
+        cases.sort_by(|a, b| (a.1, &a.0.root).cmp(&(b.1, &b.0.root)));
+        Ok(cases)
+    }
+
+    fn has_journal(&self) -> bool {
+        self.root.join(JOURNAL).is_file()
+    }
+
+    /// What became of a restore, as JSON; `None` while there is nothing.
+    pub fn result(&self, id: &str) -> Result<Option<serde_json::Value>> {
+        // Ids come out of a journal: never a way out of the case.
+        if id.is_empty() || !id.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-') {
+            return Ok(None);
+        }
+        let path = self.root.join("restores").join(id).join("result.json");
+        match fs::read(&path) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Error::failed("reading", path.display(), e).err(),
+        }
     }
 
     /// The folder itself.
@@ -64,7 +120,7 @@ impl Case {
 
     /// The journal.
     pub fn journal(&self) -> Journal {
-        Journal::new(self.root.join("journal.ndjson"))
+        Journal::new(self.root.join(JOURNAL))
     }
 }
 

@@ -79,6 +79,10 @@ pub enum Command {
     Diff(DiffArgs),
     /// Show every version of one document, also of one that is gone
     History(HistoryArgs),
+    /// Name a place in the oplog, with a note; without --name list the marks
+    Mark(MarkArgs),
+    /// Show the states at several times side by side, without a restore
+    States(StatesArgs),
     /// Restore the state at a stop into an isolated MongoDB, a server, or a dump directory
     Restore(RestoreArgs),
     /// Open the screens on the built-in incident; needs no server
@@ -87,6 +91,8 @@ pub enum Command {
     Archive(ArchiveArgs),
     /// Check that a restore would work: oplog window, backups, gaps, mongod, disk, clocks
     Doctor(DoctorArgs),
+    /// Write the post-mortem of a case: the incident, the response, the restores, the times
+    Report(ReportArgs),
     /// List or stop the servers that restores left running
     Targets(TargetsArgs),
     /// Carry out a prepared restore (started by `restore`)
@@ -310,6 +316,82 @@ pub struct HistoryArgs {
     /// Begin with this snapshot only, instead of the oldest of each stretch of oplog
     #[arg(long, value_name = "SNAPSHOT")]
     pub snapshot: Option<String>,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The case: a folder, or a name [default: the one worked on last]
+    #[arg(value_name = "CASE")]
+    pub case: Option<PathBuf>,
+    /// Print JSON instead of Markdown
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `mark`.
+#[derive(Debug, Args)]
+pub struct MarkArgs {
+    /// Where to look.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Before this position: T:I, T,I, Timestamp(T, I), a time, or end
+    #[arg(long, value_name = "POS", conflicts_with = "after", requires = "name")]
+    pub before: Option<Place>,
+    /// After this position; a time is its whole second
+    #[arg(long, value_name = "POS", requires = "name")]
+    pub after: Option<Place>,
+    /// The name; a mark of that name is moved
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// What to remember about it
+    #[arg(long, value_name = "TEXT", requires = "name")]
+    pub note: Option<String>,
+    /// Take the mark of that name away
+    #[arg(long, requires = "name", conflicts_with_all = ["before", "after", "note"])]
+    pub remove: bool,
+}
+
+impl MarkArgs {
+    /// Where to set the mark, if it is said.
+    pub fn stop(&self) -> Option<StopRequest> {
+        let (side, place) = match (self.before, self.after) {
+            (Some(place), _) => (Side::Before, place),
+            (None, Some(place)) => (Side::After, place),
+            (None, None) => return None,
+        };
+        Some(StopRequest { side, place })
+    }
+}
+
+/// Arguments of `states`.
+#[derive(Debug, Args)]
+pub struct StatesArgs {
+    /// Where to look.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// The state before this position or time, at `end`, or at a mark; may be repeated [default:
+    /// all marks]
+    #[arg(long, value_name = "POS|MARK")]
+    pub at: Vec<String>,
+    /// Only namespaces like this; * stands for anything; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub ns: Vec<String>,
+    /// Count documents like this, an object in Extended JSON: equality, $gt $gte $lt $lte $in $exists
+    #[arg(long = "where", value_name = "JSON")]
+    pub condition: Option<String>,
+    /// Show the document with this _id, as in `history`
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
+    pub id: Option<String>,
+    /// Show so many of the documents that --where finds, for each state and namespace
+    #[arg(long, value_name = "N", requires = "condition")]
+    pub limit: Option<usize>,
+    /// Use this snapshot instead of the newest possible
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub snapshot: Option<String>,
+    /// Print Markdown, with the command that gives the same again
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
 }
 
 /// Arguments of `targets`.

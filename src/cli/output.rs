@@ -17,6 +17,7 @@ use crate::engine::bson::Doc;
 use crate::ops::diff::Diff;
 use crate::ops::history::{Change, Version};
 use crate::ops::rows::document_json;
+use crate::ops::states::StateAt;
 
 /// What an error while printing says it was doing.
 pub const PRINTING: &str = "printing";
@@ -142,6 +143,22 @@ pub fn version(version: &Version) -> Value {
         map.extend(other.map(|(name, value)| (name.to_owned(), value)));
     }
     object
+}
+
+/// The lines of `states` for one time: the time, then a line a namespace.
+pub fn state(state: &StateAt) -> Vec<Value> {
+    let (name, note, pos) = (&state.moment.name, &state.moment.note, state.stop.bound);
+    let mut lines = vec![json!({
+        "kind": "moment", "name": name, "note": note, "pos": pos, "time": state.stop.time,
+        "snapshot": state.snapshot, "stop": state.stop,
+    })];
+    for found in &state.namespaces {
+        let mut line = with_kind(found, "state");
+        line["pos"] = json!(pos);
+        line["name"] = json!(name);
+        lines.push(line);
+    }
+    lines
 }
 
 /// A field that changed from one version to the next.

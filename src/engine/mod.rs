@@ -14,6 +14,7 @@ pub mod fold;
 pub mod indexes;
 pub mod input;
 pub mod key;
+pub mod matcher;
 mod number;
 pub mod order;
 pub mod output;

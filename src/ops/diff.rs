@@ -318,7 +318,8 @@ fn key_of(doc: &[u8]) -> Option<DocKey> {
     Doc::new(doc).ok()?.get("_id").map(DocKey::of)
 }
 
-fn each(state: &Folded<'_>, at: usize, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+/// Streams all documents of one collection of a state.
+pub(super) fn each(state: &Folded<'_>, at: usize, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
     for chunk in 0..state.chunks(at) {
         state.emit(at, chunk, sink)?;
     }

@@ -196,7 +196,7 @@ fn refuse_timeseries(snapshot: &Snapshot, ns: &Namespace) -> Result<()> {
     .err()
 }
 
-fn key_of(id: &bson::Bson) -> Option<DocKey> {
+pub(super) fn key_of(id: &bson::Bson) -> Option<DocKey> {
     let bytes = bson::serialize_to_vec(&bson::doc! { "_id": id.clone() }).ok()?;
     Doc::new(&bytes).ok()?.get("_id").map(DocKey::of)
 }

@@ -60,6 +60,7 @@ impl Workspace {
         meter.enter(Phase::Open, 0);
         let identities: Vec<PathBuf> = options.sources.iter().map(Source::identity).collect();
         let case = Case::open(options.case.as_deref(), &identities)?;
+        super::findings::opened(&case, &identities)?;
         // The live ones first: their oldest entries are overwritten while the others are read.
         let live = secure(&options.sources, &case, meter)?;
         let mut paths: Vec<PathBuf> = options.sources.iter().filter_map(Source::path).cloned().collect();

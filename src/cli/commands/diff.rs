@@ -35,6 +35,7 @@ pub fn run(args: &DiffArgs) -> Result<()> {
         walk: WalkOptions::default(),
     };
     let found = diff(&workspace, &request, &Meter::default())?;
+    crate::ops::findings::diff(&workspace, &found)?;
     let mut out = Out::new();
     if args.source.json {
         out.json(&output::diff_sides(&found))?;

@@ -22,6 +22,7 @@ pub fn run(args: &HistoryArgs) -> Result<()> {
     };
     let workspace = open(&args.source)?;
     let found = history(&workspace, &request, &Meter::default())?;
+    crate::ops::findings::history(&workspace, &args.ns, &args.id, found.versions.len())?;
     let mut out = Out::new();
     for version in &found.versions {
         if args.source.json {

@@ -18,6 +18,7 @@ pub fn run(args: &OpsArgs) -> Result<()> {
         if args.source.json { out.json(&op) } else { out.line(line(&op)) }
     })?;
     out.flush()?;
+    crate::ops::findings::search(&workspace, &args.query, found.matched)?;
     let more = if found.limited { ", more match (--limit)" } else { "" };
     eprintln!("{} operations{more}", count(found.matched));
     Ok(())

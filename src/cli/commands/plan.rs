@@ -26,6 +26,7 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     let plan = &planned.plan;
     let until = workspace.valid_stops(&plan.snapshot).map_or(workspace.last().next(), |valid| valid.last);
     let after = after(&workspace, plan.stop.bound, until, &Meter::default())?;
+    crate::ops::findings::plan(&workspace, plan, &after)?;
     let mut out = Out::new();
     if args.source.json {
         out.json(&output::plan(plan, Some(&after)))?;

@@ -12,6 +12,7 @@ use crate::domain::text::{counted, visible};
 pub fn run(args: &SuspectsArgs) -> Result<()> {
     let workspace = open(&args.source)?;
     let bursts = crate::ops::suspects::bursts(&workspace, &Meter::default())?;
+    crate::ops::findings::suspects(&workspace, &bursts)?;
     let (shown, hidden): (Vec<&Burst>, Vec<&Burst>) =
         bursts.iter().partition(|burst| args.all || burst.ordinary.is_none());
     let mut out = Out::new();
