@@ -104,9 +104,6 @@ pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
             Some(_) if model.is_restoring() => Ok(()),
             _ => Err("no restore runs".into()),
         },
-        ScreenTimeline | ScreenSuspects => {
-            model.opened.value().map(|_| ()).ok_or_else(|| "the sources are still being opened".to_owned())
-        }
         ScreenRestore => {
             model.restore.as_ref().map(|_| ()).ok_or_else(|| "nothing was restored yet".to_owned())
         }

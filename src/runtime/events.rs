@@ -1,20 +1,16 @@
 //! The loop: signals first, then keys, answers, the clock. Nothing that can wait is awaited in
 //! it; a frame is drawn at most every 16 ms, and none when nothing has changed.
 
-use std::io::{self, Stdout, Write};
 use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, EventStream};
-use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
-use crossterm::{execute, queue};
 use futures_util::StreamExt;
-use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::desk::Desk;
 use super::exec::{Exec, Left};
+use super::screen::{Screen, blank};
 use super::{Options, input, looks, terminal};
 use crate::app::{self, Effect, Model, Msg};
 use crate::domain::{Error, Result};
@@ -30,7 +26,7 @@ const BATCH: usize = 256;
 struct Loop {
     model: Model,
     exec: Exec,
-    screen: Terminal<CrosstermBackend<Stdout>>,
+    screen: Screen,
     theme: Theme,
     charset: Charset,
     hits: HitMap,
@@ -71,14 +67,12 @@ pub async fn run(model: Model, options: Options) -> Result<()> {
     terminal::watch(move || {
         let _ = gone.send(());
     })?;
-    let screen = Terminal::new(CrosstermBackend::new(io::stdout()))
-        .map_err(|e| Error::failed("taking the terminal", "", e))?;
     let desk = Desk::new(options.open, options.mongod);
     let now = Instant::now();
     let mut this = Loop {
         model,
         exec: Exec::new(desk, tell),
-        screen,
+        screen: Screen::new(),
         theme: looks::theme(options.theme),
         charset: looks::charset(options.ascii),
         hits: HitMap::default(),
@@ -128,9 +122,7 @@ impl Loop {
         mut gone: UnboundedReceiver<()>,
     ) -> Result<End> {
         let mut events = EventStream::new();
-        let size = self.screen.size().map_err(|e| Error::failed("measuring the terminal", "", e))?;
         self.tick();
-        self.take(Msg::Resize(size.width, size.height));
         // The first frame is drawn before the first question is asked.
         self.draw()?;
         let effects = app::begin(&mut self.model);
@@ -183,7 +175,7 @@ impl Loop {
     }
 
     fn event(&mut self, event: &Event) -> Vec<Effect> {
-        input::message(event, &self.hits).map(|msg| self.take(msg)).unwrap_or_default()
+        input::messages(event, &self.hits).into_iter().flat_map(|msg| self.take(msg)).collect()
     }
 
     fn answers(&mut self, first: Msg, told: &mut UnboundedReceiver<Msg>) -> Vec<Effect> {
@@ -217,10 +209,10 @@ impl Loop {
             match self.exec.submit(effect) {
                 Left::Nothing => {}
                 Left::Quit => return Ok(Some(End::Quit)),
-                Left::Redraw => self.anew()?,
+                Left::Redraw => self.anew(),
                 Left::Suspend => {
                     terminal::suspend()?;
-                    self.anew()?;
+                    self.anew();
                 }
             }
         }
@@ -228,30 +220,20 @@ impl Loop {
     }
 
     /// Forgets what is on the screen, so that all of it is drawn again.
-    fn anew(&mut self) -> Result<()> {
-        self.screen.clear().map_err(|e| Error::failed("drawing", "", e))?;
+    fn anew(&mut self) {
+        self.screen.forget();
         self.dirty = true;
-        Ok(())
     }
 
     fn draw(&mut self) -> Result<()> {
-        let failed = |e: io::Error| Box::new(Error::failed("drawing", "", e));
-        queue!(io::stdout(), BeginSynchronizedUpdate).map_err(failed)?;
-        let (model, theme, charset) = (&mut self.model, &self.theme, self.charset);
-        let mut hits = HitMap::default();
-        let mut asked = Vec::new();
-        self.screen
-            .draw(|frame| {
-                let size = (frame.area().width, frame.area().height);
-                if model.size != size {
-                    asked = app::update(model, Msg::Resize(size.0, size.1));
-                }
-                hits = ui::draw(model, theme, charset, frame.buffer_mut());
-            })
-            .map_err(failed)?;
-        execute!(io::stdout(), EndSynchronizedUpdate).map_err(failed)?;
-        io::stdout().flush().map_err(failed)?;
-        self.hits = hits;
+        let size = self.screen.size()?;
+        let asked = match size == self.model.size {
+            true => Vec::new(),
+            false => self.take(Msg::Resize(size.0, size.1)),
+        };
+        let mut buffer = blank(size);
+        self.hits = ui::draw(&self.model, &self.theme, self.charset, &mut buffer);
+        self.screen.show(buffer)?;
         self.drawn = Instant::now();
         self.dirty = false;
         self.submit(asked).map(|_| ())

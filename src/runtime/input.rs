@@ -9,10 +9,16 @@ use crate::ui::HitMap;
 /// Rows a turn of the wheel moves.
 const WHEEL: i64 = 3;
 
-/// The message an event is; `None` = none.
-pub fn message(event: &Event, hits: &HitMap) -> Option<Msg> {
+/// The messages an event is.
+pub fn messages(event: &Event, hits: &HitMap) -> Vec<Msg> {
     match event {
-        Event::Key(key) => self::key(key).map(Msg::Key),
+        Event::Key(key) => keys(key).into_iter().map(Msg::Key).collect(),
+        other => message(other, hits).into_iter().collect(),
+    }
+}
+
+fn message(event: &Event, hits: &HitMap) -> Option<Msg> {
+    match event {
         Event::Paste(text) => Some(Msg::Paste(text.clone())),
         Event::Resize(columns, rows) => Some(Msg::Resize(*columns, *rows)),
         Event::Mouse(mouse) => match mouse.kind {
@@ -21,16 +27,25 @@ pub fn message(event: &Event, hits: &HitMap) -> Option<Msg> {
             MouseEventKind::ScrollUp => Some(Msg::Wheel(-WHEEL)),
             _ => None,
         },
-        Event::FocusGained | Event::FocusLost => None,
+        Event::Key(_) | Event::FocusGained | Event::FocusLost => None,
     }
 }
 
-fn key(event: &KeyEvent) -> Option<Key> {
-    if event.kind == KeyEventKind::Release || event.modifiers.contains(KeyModifiers::ALT) {
-        return None;
+/// The keys of one report. A terminal sends Escape and a key that follows at once in the same
+/// bytes as Alt with that key; nothing here needs Alt, so it is taken for the two keys.
+fn keys(event: &KeyEvent) -> Vec<Key> {
+    if event.kind == KeyEventKind::Release {
+        return Vec::new();
     }
+    let escape = event.modifiers.contains(KeyModifiers::ALT).then_some(Key::plain(Code::Esc));
+    escape.into_iter().chain(key(event)).collect()
+}
+
+fn key(event: &KeyEvent) -> Option<Key> {
     let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
     let code = match event.code {
+        // A line feed: what Return was before the terminal was taken.
+        KeyCode::Char('j') if ctrl => return Some(Key::plain(Code::Enter)),
         KeyCode::Char(c) if ctrl => Code::Char(c.to_ascii_lowercase()),
         KeyCode::Char(c) => Code::Char(c),
         KeyCode::Enter => Code::Enter,
@@ -57,12 +72,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn releases_and_alt_mean_nothing() {
+    fn releases_mean_nothing_and_alt_is_escape() {
         let mut event = KeyEvent::new(KeyCode::Char('R'), KeyModifiers::SHIFT);
-        assert_eq!(key(&event), Some(Key::char('R')));
+        assert_eq!(keys(&event), [Key::char('R')]);
         event.kind = KeyEventKind::Release;
-        assert_eq!(key(&event), None);
-        assert_eq!(key(&KeyEvent::new(KeyCode::Char('x'), KeyModifiers::ALT)), None);
-        assert_eq!(key(&KeyEvent::new(KeyCode::Char('C'), KeyModifiers::CONTROL)), Some(Key::ctrl('c')));
+        assert!(keys(&event).is_empty());
+        let alt = KeyEvent::new(KeyCode::Char('x'), KeyModifiers::ALT);
+        assert_eq!(keys(&alt), [Key::plain(Code::Esc), Key::char('x')]);
+        assert_eq!(keys(&KeyEvent::new(KeyCode::Char('C'), KeyModifiers::CONTROL)), [Key::ctrl('c')]);
+        assert!(keys(&KeyEvent::new(KeyCode::F(1), KeyModifiers::NONE)).is_empty());
     }
 }

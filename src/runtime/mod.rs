@@ -10,7 +10,8 @@ mod input;
 mod list;
 mod looks;
 mod restoring;
-mod terminal;
+mod screen;
+pub mod terminal;
 mod work;
 
 use std::io::IsTerminal;

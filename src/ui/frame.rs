@@ -6,7 +6,7 @@ use super::glyphs::{Glyph, spinner};
 use super::states;
 use super::theme::Role;
 use crate::app::view::{Area, SMALLEST};
-use crate::app::{Hit, Model, Screen, actions};
+use crate::app::{Hit, Model, Screen, Slot, actions};
 use crate::domain::Position;
 
 /// Below the smallest workable size: one calm line.
@@ -125,7 +125,10 @@ pub fn status(c: &mut Canvas, model: &Model) {
     let size = c.area();
     let y = size.h.saturating_sub(2);
     let mut room = size.w;
-    let running = model.jobs.long().filter(|(_, job)| model.now.saturating_sub(job.since) >= 150).last();
+    // What a screen shows at length is not said twice.
+    let shown = |slot| slot == Slot::Restore && model.screen() == Screen::Restore;
+    let long = |since| model.now.saturating_sub(since) >= 150;
+    let running = model.jobs.long().filter(|(slot, job)| long(job.since) && !shown(*slot)).last();
     if let Some((slot, _)) = running {
         let text =
             format!("{} {} {}", spinner(c.charset, model.now), slot.doing(), states::progress(model, slot));

@@ -211,7 +211,15 @@ fn draw_menu(c: &mut Canvas, menu: &Menu) {
 }
 
 fn draw_detail(c: &mut Canvas, model: &Model, detail: &Detail) {
-    let area = view::reader(size(c));
+    let mut area = view::reader(size(c));
+    let most = u64::from(area.h.saturating_sub(2));
+    if let Some(text) = detail.text.value().filter(|text| (text.lines.len() as u64) < most) {
+        // A short text gets a small box; where lines are cut into pieces it may need all of it.
+        let rows =
+            text.lines.iter().map(|line| pieces_of(line, area.w.saturating_sub(4)).len() as u64).sum::<u64>();
+        let rows = u16::try_from(rows.min(most)).unwrap_or(u16::MAX).saturating_add(2);
+        area = view::overlay(size(c), (area.w, rows));
+    }
     let inside = boxed(c, area, &detail.title);
     if states::absent(c, model, inside, Slot::Detail, &detail.text) {
         return;

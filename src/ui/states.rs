@@ -40,7 +40,7 @@ fn awaited(c: &mut Canvas, model: &Model, area: Area, slot: Slot, since: u64) {
 pub fn progress(model: &Model, slot: Slot) -> String {
     match model.jobs.get(slot).and_then(|running| running.reading) {
         Some(r) if r.total > 0 => format!("{} of {}", count(r.done), count(r.total)),
-        Some(r) if r.done > 0 => format!("{}, total unknown", count(r.done)),
+        Some(r) if r.done > 0 => count(r.done),
         _ => String::new(),
     }
 }

@@ -46,7 +46,13 @@ pub fn opened(model: &mut Model, answer: Result<Opened>, out: &mut Vec<Effect>) 
 
 /// Carries an action out; `false` = it is none of this screen.
 pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool {
-    let Some(opened) = model.opened.value() else { return false };
+    let Some(opened) = model.opened.value() else {
+        // Typing ahead: the timeline says what is awaited.
+        if action == Action::Open {
+            model.show(Screen::Timeline);
+        }
+        return action == Action::Open;
+    };
     if let Some(motion) = actions::motion(action) {
         let rows = view::list_rows(Screen::Snapshots, model.size);
         model.snapshots.go(motion, len(opened), rows);

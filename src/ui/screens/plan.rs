@@ -20,11 +20,9 @@ pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
     }
     let Some(plan) = model.plan.plan.value() else { return };
     let mut lines: Vec<(&str, Vec<(String, Role)>)> = steps(plan);
+    lines.push(("5 write", vec![(plan.target.clone(), Role::Title)]));
     if let Some(target) = model.target() {
-        lines.push((
-            "5 write",
-            vec![(format!("{}  ", plan.target), Role::Title), (target.what.clone(), Role::Text)],
-        ));
+        lines.push(("", vec![(target.what.clone(), Role::Text)]));
     }
     lines.push((
         "6 verify",

@@ -19,6 +19,14 @@ pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
     };
     c.heading(body, body.y, "Suspects", &more);
     let area = below(body, 1);
+    if model.opened.value().is_none() {
+        states::absent(c, model, area, Slot::Open, &model.opened);
+        return;
+    }
+    if model.opened.value().is_some_and(|o| o.entries == 0) {
+        states::empty(c, area, "there is no oplog among the sources", "1 shows what was found");
+        return;
+    }
     let index_failed = model.timeline.index.error().is_some();
     if index_failed && states::absent(c, model, area, Slot::Index, &model.timeline.index) {
         return;

@@ -19,6 +19,10 @@ pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
         states::empty(c, body, "there is no oplog among the sources", next);
         return;
     }
+    if model.opened.value().is_none() {
+        states::absent(c, model, body, Slot::Open, &model.opened);
+        return;
+    }
     if states::absent(c, model, body, Slot::Index, &model.timeline.index) {
         return;
     }
