@@ -3,8 +3,6 @@
 use std::ops::{ControlFlow, Range};
 use std::sync::mpsc::sync_channel;
 
-use super::OpIndex;
-use super::rows::Row;
 use crate::domain::Result;
 use crate::domain::progress::Meter;
 
@@ -56,27 +54,4 @@ pub(super) fn in_order<T: Send>(
         }
         Ok(ControlFlow::Continue(()))
     })
-}
-
-impl OpIndex {
-    /// Reads some operations from their bytes, lets all cores make something of each, and hands
-    /// the results to `sink` in order. Of an incomplete index, what is there by now.
-    pub fn map<T: Send>(
-        &self,
-        rows: Range<u64>,
-        meter: &Meter,
-        each: impl Fn(&Row<'_>) -> T + Sync,
-        mut sink: impl FnMut(T) -> Result<()>,
-    ) -> Result<()> {
-        let rows = rows.start..rows.end.min(self.len());
-        let work = |rows: Range<u64>| {
-            let made = rows.map(|row| self.op(row).map(|op| each(&op))).collect::<Vec<_>>();
-            (!meter.is_cancelled()).then_some(made)
-        };
-        let take = |made: Vec<Result<T>>| {
-            made.into_iter().try_for_each(|one| sink(one?))?;
-            Ok(ControlFlow::Continue(()))
-        };
-        in_order(rows, meter, "reading operations", work, take).map(|_| ())
-    }
 }

@@ -65,10 +65,10 @@ impl List {
         let mut counts: Vec<Kinds> = vec![Kinds::default(); usize::from(axis.bars)];
         let (from, to) = (self.index.lower_bound(axis.from), self.index.lower_bound(axis.end()));
         let begin = rows.partition_point(|r| *r < from);
-        for op in rows.iter().skip(begin).take_while(|r| **r < to).filter_map(|r| self.index.row(*r)) {
-            let bar = axis.bar_of(op.pos).and_then(|bar| counts.get_mut(usize::from(bar)));
-            let kind = OpKind::ALL.iter().position(|kind| *kind == op.kind);
-            if let Some(n) = bar.zip(kind).and_then(|(kinds, at)| kinds.get_mut(at)) {
+        let shown = rows.iter().skip(begin).take_while(|row| **row < to);
+        for (pos, kind) in shown.flat_map(|row| self.index.places(*row..*row + 1)) {
+            let bar = axis.bar_of(pos).and_then(|bar| counts.get_mut(usize::from(bar)));
+            if let Some(n) = bar.and_then(|kinds| kinds.get_mut(kind as usize)) {
                 *n = n.saturating_add(1);
             }
         }
@@ -134,16 +134,8 @@ pub fn select(index: &OpIndex, filter: &Filter, meter: &Meter) -> Result<Vec<u64
 }
 
 /// Ops at or behind a position: how many, and by namespace, the largest first.
-pub fn behind(index: &OpIndex, pos: Position, meter: &Meter) -> Result<(u64, Vec<(String, u64)>)> {
-    let from = index.lower_bound(pos);
-    let mut counts: std::collections::HashMap<Arc<str>, u64> = std::collections::HashMap::new();
-    for (at, op) in index.window(from..index.len()).enumerate() {
-        *counts.entry(op.ns).or_default() += 1;
-        if at % 4096 == 0 {
-            meter.check("counting")?;
-        }
-    }
-    let mut by: Vec<(String, u64)> = counts.into_iter().map(|(ns, n)| (ns.to_string(), n)).collect();
-    by.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    Ok((index.len() - from, by))
+pub fn behind(index: &OpIndex, pos: Position) -> (u64, Vec<(String, u64)>) {
+    let rows = index.lower_bound(pos)..index.len();
+    let all = rows.end - rows.start;
+    (all, index.count_namespaces(rows).into_iter().map(|(ns, n)| (ns.to_string(), n)).collect())
 }

@@ -113,7 +113,7 @@ fn targets(desk: &Desk, workspace: &Workspace) -> Vec<Target> {
 fn stop(desk: &Desk, bound: Position, meter: &Meter) -> Result<Answer> {
     let workspace = desk.workspace()?;
     let found = stop_at(&workspace, bound)?;
-    let (left_out, by_namespace) = behind(&*workspace.index(meter)?, bound, meter)?;
+    let (left_out, by_namespace) = behind(&*workspace.index(meter)?, bound);
     let tools = other_tools(bound, found.last_applied.as_ref().map(|op| op.pos));
     Ok(Answer::Stop(Box::new(StopFacts { stop: found, tools, left_out, by_namespace })))
 }

@@ -36,16 +36,33 @@ fn main() {
     measure(&file);
 }
 
+/// What something took, in seconds.
+#[derive(Clone, Copy)]
+struct Cost {
+    time: f64,
+    /// Of all cores together: what it would take alone on one core.
+    processor: f64,
+}
+
+impl std::ops::Add for Cost {
+    type Output = Cost;
+
+    fn add(self, other: Cost) -> Cost {
+        Cost { time: self.time + other.time, processor: self.processor + other.processor }
+    }
+}
+
 struct Table {
     bytes: u64,
-    plain: f64,
+    plain: Cost,
 }
 
 impl Table {
-    fn row(&self, what: &str, seconds: f64, more: &str) {
-        let speed = self.bytes as f64 / 1e9 / seconds;
-        let ratio = seconds / self.plain;
-        println!("| {what:<46} | {:>10} | {speed:>7.2} GB/s | {ratio:>7.2} | {more}", time(seconds));
+    fn row(&self, what: &str, cost: Cost, more: &str) {
+        let speed = self.bytes as f64 / 1e9 / cost.time;
+        let ratio = cost.time / self.plain.time;
+        let (wall, cpu) = (time(cost.time), time(cost.processor));
+        println!("| {what:<40} | {wall:>9} | {cpu:>9} | {speed:>9.2} | {ratio:>7.2} | {more}");
     }
 }
 
@@ -61,7 +78,7 @@ fn measure(file: &Path) {
     let table = Table { bytes, plain };
     let case = tempfile::tempdir_in(file.parent().unwrap()).unwrap();
     println!("{} bytes, {} cores", bytes, std::thread::available_parallelism().unwrap());
-    println!("| {:<46} | {:>10} | {:>12} | {:>7} |", "what", "time", "of the file", "x plain");
+    println!("| {:<40} | {:>9} | {:>9} | {:>9} | {:>7} |", "what", "time", "processor", "GB/s", "x plain");
     table.row("plain sequential read", plain, "");
 
     let meter = Meter::default();
@@ -106,18 +123,19 @@ fn measure(file: &Path) {
         let filter = parse(&query).unwrap().resolve(first.pos, last.pos).unwrap();
         let (mut found, mut first_hit) = (0u64, None);
         let start = Instant::now();
-        let searched = index.search(&filter, 0, &meter, &mut |_| {
-            first_hit.get_or_insert_with(|| start.elapsed());
-            found += 1;
-            Ok(ControlFlow::Continue(()))
+        let (searched, cost) = timed(|| {
+            index.search(&filter, 0, &meter, &mut |_| {
+                first_hit.get_or_insert_with(|| start.elapsed());
+                found += 1;
+                Ok(ControlFlow::Continue(()))
+            })
         });
         assert!(searched.unwrap().finished);
-        let all = start.elapsed().as_secs_f64();
         let first_hit = first_hit.map_or("none".into(), |t| time(t.as_secs_f64()));
-        let per_gb = all / (bytes as f64 / 1e9);
+        let per_gb = cost.time / (bytes as f64 / 1e9);
         table.row(
             &format!("search {query}"),
-            all,
+            cost,
             &format!("{found} found, first after {first_hit}, {} a GB", time(per_gb)),
         );
     }
@@ -127,8 +145,8 @@ fn measure(file: &Path) {
     table.row("histogram of everything, 200 buckets", histogram, "");
     let (_, bound) = timed(|| index.lower_bound(Position::new(first.pos.secs + 60, 1)));
     table.row("lower bound", bound, "");
-    let (found, time) = timed(|| suspects(&workspace, &meter).unwrap());
-    table.row("suspects", time, &format!("{} found", found.len()));
+    let (found, cost) = timed(|| suspects(&workspace, &meter).unwrap());
+    table.row("suspects", cost, &format!("{} found", found.len()));
 }
 
 fn open(file: &Path, case: &Path) -> Workspace {
@@ -152,10 +170,18 @@ fn read_plainly(file: &Path) {
     }
 }
 
-fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
-    let start = Instant::now();
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Cost) {
+    let (start, before) = (Instant::now(), processor());
     let result = work();
-    (result, start.elapsed().as_secs_f64())
+    (result, Cost { time: start.elapsed().as_secs_f64(), processor: processor() - before })
+}
+
+/// Seconds of processor time that this process has had.
+fn processor() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
+    ticks as f64 / 100.0
 }
 
 /// Anonymous memory of this process, in bytes.

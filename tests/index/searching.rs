@@ -254,3 +254,23 @@ fn an_entry_that_cannot_be_read_is_an_error_when_it_is_come_to() {
     let text = index.op(9).unwrap_err().to_string();
     assert!(text.contains("oplog.bson") && text.contains("at byte"), "{text}");
 }
+
+/// What a scan may pass over without: the expected texts follow from the meaning of expressions.
+#[test]
+fn every_match_of_an_expression_holds_its_literal() {
+    let literals = [
+        ("qu.tz.lcoatl", Some("lcoatl")),
+        ("^order-(4711)+$", Some("order-")),
+        ("(shipped)+x?", Some("shipped")),
+        ("(ab){2,}cd*", Some("ab")),
+        ("(?i)order", None),
+        ("order|bill", None),
+        ("(order)?", None),
+        ("[a-z]+", None),
+        (".*", None),
+    ];
+    for (source, literal) in literals {
+        let pattern = pitstop::domain::query::Pattern::new(source).unwrap();
+        assert_eq!(pattern.literal(), literal, "{source}");
+    }
+}

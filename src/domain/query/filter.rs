@@ -163,7 +163,8 @@ impl Filter {
     /// ObjectId is not among them, for those are not text in the bytes.)
     pub fn needles(&self) -> impl Iterator<Item = &str> {
         self.bodies.iter().filter_map(|(sense, text)| match text {
-            Text::Word(word) if *sense == Sense::Has && is_verbatim(word) => Some(word.as_str()),
+            Text::Word(word) if *sense == Sense::Has => Some(word.as_str()).filter(|w| is_verbatim(w)),
+            Text::Regex(pattern) if *sense == Sense::Has => pattern.literal().filter(|l| is_verbatim(l)),
             _ => None,
         })
     }

@@ -100,26 +100,50 @@ pub enum Compare {
 
 /// A regular expression and the text it was made from.
 #[derive(Debug, Clone)]
-pub struct Pattern(regex::Regex);
+pub struct Pattern {
+    regex: regex::Regex,
+    /// Part of the text of every match.
+    literal: Option<String>,
+}
 
 impl Pattern {
     /// Compiles it; the cause of a failure is a sentence for humans. `\/` is the same as `/`.
     pub fn new(source: &str) -> std::result::Result<Self, String> {
-        regex::Regex::new(&parse::unescape_slashes(source)).map(Pattern).map_err(|e| {
+        let source = parse::unescape_slashes(source);
+        let regex = regex::Regex::new(&source).map_err(|e| {
             let text = e.to_string();
             text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
-        })
+        })?;
+        let literal = regex_syntax::parse(&source).ok().and_then(|hir| longest_literal(&hir));
+        Ok(Pattern { regex, literal })
+    }
+
+    /// The longest text that is known to be part of every match.
+    pub fn literal(&self) -> Option<&str> {
+        self.literal.as_deref()
     }
 
     /// Whether it is found in `text`.
     pub fn is_match(&self, text: &str) -> bool {
-        self.0.is_match(text)
+        self.regex.is_match(text)
+    }
+}
+
+/// Alternatives and what may be missing have none; letters of either case are no literals.
+fn longest_literal(hir: &regex_syntax::hir::Hir) -> Option<String> {
+    use regex_syntax::hir::HirKind;
+    match hir.kind() {
+        HirKind::Literal(literal) => String::from_utf8(literal.0.to_vec()).ok(),
+        HirKind::Capture(capture) => longest_literal(&capture.sub),
+        HirKind::Repetition(repeated) if repeated.min > 0 => longest_literal(&repeated.sub),
+        HirKind::Concat(parts) => parts.iter().filter_map(longest_literal).max_by_key(String::len),
+        _ => None,
     }
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_str() == other.0.as_str()
+        self.regex.as_str() == other.regex.as_str()
     }
 }
 
@@ -192,7 +216,7 @@ impl fmt::Display for Term {
             Test::Txn(name) => write!(f, "txn:{}", quoted(name)),
             Test::Size(compare, bytes) => write!(f, "size:{compare}{bytes}"),
             Test::Word(word) => f.write_str(&quoted(word)),
-            Test::Regex(pattern) => write!(f, "/{}/", parse::escape_slashes(pattern.0.as_str())),
+            Test::Regex(pattern) => write!(f, "/{}/", parse::escape_slashes(pattern.regex.as_str())),
         }
     }
 }
