@@ -229,3 +229,45 @@ fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }
+
+/// Parts of a state, under other names: what is taken is as recorded, what is not is not there.
+#[test]
+fn a_part_of_a_state_under_other_names() {
+    let incident = Incident::of("v60");
+    let machine = Machine::new();
+    let first = incident.first();
+    let want = incident.truth.checkpoint("crud 2");
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("state");
+    let target = format!("dump:{}", dir.display());
+    let restore = |more: &[&str]| {
+        let base = ["--before", &first, "--yes", "--json", "--target", &target, "--ns", "shop.*"];
+        machine.run(&incident.args("restore", &[&base[..], more].concat()))
+    };
+    let taken = ["--ns-exclude", "*.products", "--ns-rename", "shop.orders=before.orders.saved"];
+    let ran = restore(&taken);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let found = common::dump::observe(&dir);
+    assert_eq!(found.dbs["before"].keys().collect::<Vec<_>>(), ["orders.saved"]);
+    let (got, orders) = (&found.dbs["before"]["orders.saved"], &want.dbs["shop"]["orders"]);
+    assert_eq!(got.content, orders.content);
+    assert_eq!(got.indexes.len(), orders.indexes.len());
+    let mut names: Vec<_> = want.dbs["shop"].keys().filter(|n| !n.starts_with("system.")).collect();
+    assert!(names.iter().any(|n| *n == "products"));
+    names.retain(|n| *n != "products" && *n != "orders");
+    let others: Vec<_> = found.dbs["shop"].keys().filter(|n| !n.starts_with("system.")).collect();
+    assert_eq!(others, names);
+
+    std::fs::remove_dir_all(&dir).unwrap();
+    for (wrong, says) in [
+        (["--ns-rename", "shop.nothing=shop.x"], "no such collection"),
+        (["--ns-rename", "shop.orders=shop.products"], "two collections"),
+        (["--ns-exclude", "*"], "none of the state's collections fits"),
+        (["--ns-rename", "shop.orders=local.x"], "belongs to the server"),
+    ] {
+        let ran = restore(&wrong);
+        assert_eq!(ran.code, 2, "{wrong:?}: {} {}", ran.out, ran.err);
+        assert!(format!("{}{}", ran.err, ran.out).contains(says), "{wrong:?}: {}", ran.err);
+        assert!(std::fs::read_dir(place.path()).unwrap().next().is_none(), "{wrong:?} left something");
+    }
+}

@@ -8,6 +8,7 @@ use crate::domain::Position;
 use crate::domain::position::Place;
 use crate::domain::source::Source;
 use crate::domain::stop::{Side, StopRequest};
+use crate::ops::select::Rename;
 use crate::runtime::ThemeChoice;
 
 /// Point-in-time recovery of MongoDB, one operation before the damage.
@@ -182,6 +183,12 @@ pub struct PlanArgs {
     /// Restore only namespaces like this; * stands for anything; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub ns: Vec<String>,
+    /// But not namespaces like this; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub ns_exclude: Vec<String>,
+    /// Restore a collection under another name, like shop.orders=shop.orders_before; may be repeated
+    #[arg(long, value_name = "OLD=NEW")]
+    pub ns_rename: Vec<Rename>,
     /// Where the state goes: isolated, dump:DIR, or mongodb://…
     #[arg(long, value_name = "TARGET", default_value = "isolated")]
     pub target: String,

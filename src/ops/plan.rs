@@ -3,6 +3,7 @@
 
 use super::Workspace;
 use super::rows::rows;
+use super::select::{Selected, Selection};
 use super::walk::{Walk, WalkOptions, walk};
 use crate::domain::op::Op;
 use crate::domain::plan::{Cost, Plan, choose_base};
@@ -22,6 +23,8 @@ pub struct PlanRequest {
     pub walk: WalkOptions,
     /// The target, for humans, without secrets.
     pub target: String,
+    /// Which part of the state, under which names.
+    pub selection: Selection,
 }
 
 /// A plan together with the state it would give.
@@ -65,7 +68,8 @@ pub fn plan<'w>(workspace: &'w Workspace, request: &PlanRequest, meter: &Meter) 
     let info = workspace.infos.iter().find(|i| i.id == snapshot.id);
     let stop = stop_at(workspace, bound)?;
     let walk = walk(workspace, snapshot, bound, &request.walk, meter)?;
-    let specs = walk.state.collections();
+    let selected = Selected::new(&walk.state, &request.selection)?;
+    let specs = selected.collections();
     let cost = Cost {
         snapshot_documents: info.map_or(0, |i| i.documents),
         snapshot_bytes: info.map_or(0, |i| i.bytes),
@@ -84,7 +88,10 @@ pub fn plan<'w>(workspace: &'w Workspace, request: &PlanRequest, meter: &Meter) 
         stop,
         target: request.target.clone(),
         cost,
-        notes: notes(workspace, snapshot, &walk, request.walk.with_auth),
+        notes: notes(workspace, snapshot, &walk, request.walk.with_auth)
+            .into_iter()
+            .chain(request.selection.torn(&walk.walked.together))
+            .collect(),
     };
     Ok(Planned { plan, walk, snapshot })
 }

@@ -53,6 +53,8 @@ pub fn run(
         bound: request.bound,
         snapshot: request.snapshot.clone(),
         ns: Vec::new(),
+        ns_exclude: Vec::new(),
+        ns_rename: Vec::new(),
         skip: Vec::new(),
         with_users: false,
         accept_unproven: desk.open.accept_unproven.clone(),

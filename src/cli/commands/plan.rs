@@ -8,12 +8,14 @@ use crate::cli::open;
 use crate::cli::output::{self, Out};
 use crate::domain::Result;
 use crate::domain::after::After;
+use crate::domain::namespace::Glob;
 use crate::domain::plan::Plan;
 use crate::domain::progress::Meter;
 use crate::domain::text::{bytes, count, counted, visible};
 use crate::ops::after::after;
 use crate::ops::plan::PlanRequest;
 use crate::ops::restore::TargetSpec;
+use crate::ops::select::Selection;
 use crate::ops::walk::WalkOptions;
 
 /// Runs it.
@@ -75,6 +77,11 @@ pub fn request(args: &PlanArgs, target: &TargetSpec) -> PlanRequest {
             with_auth: args.with_users,
         },
         target: target.shown(),
+        selection: Selection {
+            only: args.ns.iter().map(Glob::new).collect(),
+            except: args.ns_exclude.iter().map(Glob::new).collect(),
+            renames: args.ns_rename.clone(),
+        },
     }
 }
 

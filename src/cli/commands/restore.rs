@@ -81,6 +81,8 @@ fn job(
         bound,
         snapshot: plan.snapshot.clone(),
         ns: plan.ns.clone(),
+        ns_exclude: plan.ns_exclude.clone(),
+        ns_rename: plan.ns_rename.clone(),
         skip: plan.skip_op.clone(),
         with_users: plan.with_users,
         accept_unproven: plan.source.accept_unproven.clone(),

@@ -4,12 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use crate::case::write_private;
+use crate::domain::namespace::Glob;
 use crate::domain::plan::Plan;
 use crate::domain::position::Place;
 use crate::domain::progress::Phase;
 use crate::domain::stop::{Side, StopRequest};
 use crate::domain::uri::without_secrets;
 use crate::domain::{Class, Error, Position, Result};
+use crate::ops::select::{Rename, Selection};
 use crate::target::Verification;
 
 /// Where a restore goes.
@@ -75,6 +77,12 @@ pub struct Job {
     pub snapshot: Option<String>,
     /// Only these namespaces; none = all.
     pub ns: Vec<String>,
+    /// But not these.
+    #[serde(default)]
+    pub ns_exclude: Vec<String>,
+    /// New names.
+    #[serde(default)]
+    pub ns_rename: Vec<Rename>,
     /// Entries passed over.
     pub skip: Vec<Position>,
     /// Whether users and roles are restored.
@@ -92,6 +100,15 @@ pub struct Job {
 }
 
 impl Job {
+    /// Which part of the state, under which names.
+    pub fn selection(&self) -> Selection {
+        Selection {
+            only: self.ns.iter().map(Glob::new).collect(),
+            except: self.ns_exclude.iter().map(Glob::new).collect(),
+            renames: self.ns_rename.clone(),
+        }
+    }
+
     /// The stop it was made for.
     pub fn stop(&self) -> StopRequest {
         StopRequest { side: Side::Before, place: Place::At(self.bound) }

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use super::job::{Job, Outcome, PhaseTime, Restored, TargetSpec, read, write};
 use super::unfinished::{Unfinished, lock, unfinished};
 use crate::case::{Journal, registry_dir, servers_dir};
-use crate::domain::namespace::Glob;
 use crate::domain::progress::{Meter, Phase};
 use crate::domain::source::Source;
 use crate::domain::{Class, Error, Result};
@@ -131,6 +130,7 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
             with_auth: job.with_users,
         },
         target: job.target.clone(),
+        selection: job.selection(),
     };
     let result = {
         // The server starts while the oplog is walked; both are needed before the first write.
@@ -241,10 +241,6 @@ async fn discard(isolated: &Isolated) -> Result<()> {
     registry.delete(&isolated.id)
 }
 
-fn globs(job: &Job) -> Vec<Glob> {
-    job.ns.iter().map(Glob::new).collect()
-}
-
 /// About how many bytes a restore writes: what it reads, at most.
 fn needs(planned: &Planned<'_>) -> u64 {
     planned.plan.cost.snapshot_bytes + planned.plan.cost.oplog_bytes
@@ -272,7 +268,7 @@ fn to_isolated(
         pid: isolated.pid,
         version: format!("{}.{}.{}", version.0, version.1, version.2),
     });
-    let state = Selected::new(&planned.walk.state, &globs(job));
+    let state = Selected::new(&planned.walk.state, &job.selection())?;
     let loaded = runtime.block_on(async {
         let server = isolated.connect().await?;
         load_and_verify(&server, &state, Ttl::Keep, job, meter, outcome).await?;
@@ -305,7 +301,7 @@ fn to_other(
 ) -> Result<()> {
     outcome.planned(&planned.plan);
     outcome.notes.extend(planned.plan.notes.iter().cloned());
-    let state = Selected::new(&planned.walk.state, &globs(job));
+    let state = Selected::new(&planned.walk.state, &job.selection())?;
     match target {
         TargetSpec::Dump(dir) => {
             require_space(dir, needs(&planned))?;
