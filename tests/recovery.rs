@@ -103,11 +103,39 @@ fn into_a_running_server_and_into_a_dump_directory() {
     let ran = machine.run(&args);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(compare_dump(&dir, want), Vec::<String>::new());
+    certified(&ran.out, &incident);
     let ran = machine.run(&args);
     assert_eq!(ran.code, 5, "over an existing directory: {}", ran.err);
     assert_eq!(compare_dump(&dir, want), Vec::<String>::new());
     let left: Vec<_> = std::fs::read_dir(place.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, ["state"], "nothing else is left");
+}
+
+/// The certificate holds what the recording says, and checksums of the very files.
+fn certified(said: &str, incident: &Incident) {
+    let line = said.lines().find_map(|l| l.strip_prefix("certificate: ")).unwrap();
+    let text = std::fs::read_to_string(line).unwrap();
+    let json = std::fs::read(Path::new(line).with_extension("json")).unwrap();
+    let json: Value = serde_json::from_slice(&json).unwrap();
+    let bulk = &incident.truth.incidents["bulk delete"];
+    assert_eq!(json["verified"], true);
+    assert_eq!(json["plan"]["stop"]["last_applied"]["pos"], bulk.before.to_string());
+    assert_eq!(json["plan"]["stop"]["first_left_out"]["pos"], bulk.first.to_string());
+    assert_eq!(json["plan"]["snapshot"]["server_version"], incident.truth.server.as_str());
+    let orders = Path::new(&incident.dump).join("shop/orders.bson");
+    let content = std::fs::read(&orders).unwrap();
+    let hash = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&content));
+    let inputs = json["inputs"].as_array().unwrap();
+    let input = inputs.iter().find(|i| Path::new(i["file"].as_str().unwrap()).ends_with("shop/orders.bson"));
+    let input = input.unwrap_or_else(|| panic!("{inputs:?}"));
+    assert_eq!((&input["xxh3_128"], &input["bytes"]), (&hash.as_str().into(), &content.len().into()));
+    for part in ["**Verified**", &bulk.before.to_string(), &bulk.first.to_string(), &hash, "shop.orders"] {
+        assert!(text.contains(part), "no {part} in: {text}");
+    }
+    let orders = &incident.truth.checkpoint("crud 2").dbs["shop"]["orders"];
+    let collections = json["verification"]["collections"].as_array().unwrap();
+    let check = collections.iter().find(|c| c["ns"] == "shop.orders").unwrap();
+    assert_eq!(check["found"]["count"], orders.content.as_ref().unwrap().count);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::entry::{Entry, EntryKind};
 use super::input::{Base, BaseCollection};
 use super::key::DocKey;
 use super::state::Folded;
+use super::together::{self, Together};
 use super::transactions::{Broken, History, Step, Transactions, Unfinished};
 use super::update::{Update, classify};
 use super::views;
@@ -17,9 +18,6 @@ use crate::domain::{Error, Namespace, Position, Result};
 
 /// How deep `applyOps` may nest.
 const MAX_NESTING: usize = 8;
-
-/// How many different sets of namespaces that transactions wrote to are remembered.
-const MAX_TOGETHER: usize = 256;
 
 /// What the fold starts from and what it leaves out.
 #[derive(Debug, Clone, Default)]
@@ -50,17 +48,6 @@ pub struct Walked {
     pub unfinished: Vec<Unfinished>,
     /// Namespaces that transactions wrote to together, where there was more than one.
     pub together: Vec<Together>,
-}
-
-/// Transactions that wrote to the same namespaces.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Together {
-    /// Which ones, as they were called then.
-    pub namespaces: BTreeSet<Namespace>,
-    /// How many did.
-    pub transactions: u64,
-    /// Where the first was committed.
-    pub first: Position,
 }
 
 /// The fold itself. Borrows the snapshot and the oplog; copies neither.
@@ -110,7 +97,7 @@ impl<'a> Fold<'a> {
                 Step::Plain => {}
                 Step::Nothing => return Ok(()),
                 Step::Commit(ops) => {
-                    self.note_together(entry.at.pos, &ops);
+                    together::note(&mut self.walked.together, entry.at.pos, &ops);
                     for op in ops {
                         self.apply_inner(entry, op, 1)?;
                     }
@@ -149,22 +136,6 @@ impl<'a> Fold<'a> {
         );
         let folded = Folded::new(self.catalog, self.server, &mut self.walked.notes)?;
         Ok((folded, self.walked))
-    }
-
-    fn note_together(&mut self, pos: Position, ops: &[Doc<'a>]) {
-        let names = ops.iter().filter_map(|op| op.get("ns").and_then(|e| e.as_str()));
-        let distinct: BTreeSet<&str> = names.collect();
-        if distinct.len() < 2 {
-            return;
-        }
-        let namespaces: BTreeSet<Namespace> = distinct.into_iter().map(Namespace::parse).collect();
-        let together = &mut self.walked.together;
-        if let Some(known) = together.iter_mut().find(|t| t.namespaces == namespaces) {
-            known.transactions += 1;
-        } else if together.len() < MAX_TOGETHER {
-            // More kinds of transactions than that are not worth a warning each.
-            together.push(Together { namespaces, transactions: 1, first: pos });
-        }
     }
 
     fn apply_inner(&mut self, outer: &Entry<'a>, op: Doc<'a>, depth: usize) -> Result<()> {

@@ -18,6 +18,7 @@ mod number;
 pub mod order;
 pub mod output;
 pub mod state;
+pub mod together;
 pub mod transactions;
 pub mod update;
 pub mod views;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::domain::namespace::{Glob, Treatment};
 use crate::domain::{Error, Namespace, Result};
-use crate::engine::fold::Together;
 use crate::engine::output::{CollectionSpec, Sink, State};
+use crate::engine::together::Together;
 
 /// Which namespaces, and under which names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

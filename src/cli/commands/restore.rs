@@ -184,6 +184,9 @@ fn report(outcome: &Outcome, json: bool) -> Result<()> {
         Some(Restored::Server { uri }) => out.line(format_args!("server:   {}", visible(uri)))?,
         None => {}
     }
+    if let Some(path) = &outcome.certificate {
+        out.line(format_args!("certificate: {}", visible(&path.to_string_lossy())))?;
+    }
     out.flush()
 }
 

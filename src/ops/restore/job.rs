@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::certificate::Input;
 use crate::case::write_private;
 use crate::domain::namespace::Glob;
 use crate::domain::plan::Plan;
@@ -172,6 +173,12 @@ pub struct Outcome {
     pub plan: Option<serde_json::Value>,
     /// The verification, as JSON.
     pub verification: Option<serde_json::Value>,
+    /// The files that were read.
+    #[serde(default)]
+    pub inputs: Vec<Input>,
+    /// The certificate for people; the one for programs lies beside it.
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
     /// Things to know.
     pub notes: Vec<String>,
     /// The phases and their times.
@@ -202,6 +209,8 @@ impl Outcome {
             restored: None,
             plan: None,
             verification: None,
+            inputs: Vec::new(),
+            certificate: None,
             notes: Vec::new(),
             phases: Vec::new(),
             seconds: 0.0,

@@ -2,11 +2,13 @@
 //! the worker carries it out and writes progress and result beside the job; any number of fronts
 //! watch. A front that goes away leaves the worker running.
 
+mod certificate;
 mod job;
 mod unfinished;
 mod watch;
 mod worker;
 
+pub use certificate::Input;
 pub use job::{Job, Outcome, PhaseTime, Restored, TargetSpec, new_id};
 pub use watch::{Watch, start};
 pub use worker::run as run_worker;

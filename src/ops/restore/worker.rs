@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::certificate;
 use super::job::{Job, Outcome, PhaseTime, Restored, TargetSpec, read, write};
 use super::unfinished::{Unfinished, lock, unfinished};
 use crate::case::{Journal, registry_dir, servers_dir};
@@ -46,6 +47,15 @@ pub fn run(dir: &Path) -> u8 {
     });
     outcome.phases = phases;
     outcome.seconds = begun.elapsed().as_secs_f64();
+    // Of what was never compared nothing can be certified.
+    if outcome.verification.is_some()
+        && let Ok(Some(job)) = read::<Job>(&dir.join("job.json"))
+    {
+        match certificate::issue(dir, &job, &outcome) {
+            Ok(path) => outcome.certificate = Some(path),
+            Err(error) => outcome.notes.push(error.to_string()),
+        }
+    }
     if let Err(error) = write(&dir.join("result.json"), &outcome) {
         eprintln!("{error}");
         return Class::Failed.exit_code();
@@ -140,7 +150,14 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
             }
             _ => None,
         };
-        let planned = plan(&workspace, &request, meter);
+        // What goes in is hashed while the log is walked: both read it, from the disk once.
+        let planned = std::thread::scope(|scope| {
+            let base = crate::ops::plan::base(&workspace, job.snapshot.as_deref(), job.bound).ok();
+            let hashing = base.map(|base| scope.spawn(|| certificate::inputs(&workspace, base)));
+            let planned = plan(&workspace, &request, meter);
+            outcome.inputs = hashing.and_then(|h| h.join().ok()).unwrap_or_default();
+            planned
+        });
         let started = match starting {
             Some(task) => Some(runtime.block_on(task).map_err(|e| Error::failed("starting mongod", "", e))?),
             None => None,
