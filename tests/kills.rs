@@ -121,8 +121,9 @@ fn a_killed_restore_is_visibly_unfinished_and_ends_exact_when_run_again() {
         .map(|target| {
             let begun = Instant::now();
             Restore::of(&machine, &truth, target).again();
+            let lasted = begun.elapsed().as_millis() as u64;
             clean(&peer);
-            begun.elapsed().as_millis() as u64
+            lasted
         })
         .collect();
 
