@@ -160,8 +160,8 @@ fn again(args: &StatesArgs, states: &[StateAt]) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
     let mut words = vec!["pitstop states".to_owned()];
     words.extend(args.source.sources.iter().map(|source| {
-        let text = source.to_string_lossy();
-        quoted(&if text.contains("://") { without_secrets(&text) } else { text.into_owned() })
+        let text = source.to_string();
+        quoted(&if text.contains("://") { without_secrets(&text) } else { text })
     }));
     words.extend(states.iter().map(|s| format!("--at {}", s.stop.bound)));
     words.extend(args.ns.iter().map(|ns| format!("--ns {}", quoted(ns))));
