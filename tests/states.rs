@@ -107,7 +107,7 @@ fn conditions_find_what_the_server_finds_at_each_time() {
     let machine = Machine::new();
     let (dump, oplog) = (path("dump"), path("oplog"));
     let options = pitstop::ops::OpenOptions {
-        sources: vec![dump.clone().into(), oplog.clone().into()],
+        sources: vec![std::path::PathBuf::from(&dump).into(), std::path::PathBuf::from(&oplog).into()],
         case: Some(path("case").into()),
         ..Default::default()
     };
