@@ -47,6 +47,9 @@ pub struct Net<'a> {
     pub origin: Origin<'a>,
     /// The newest update of the chain, an index into [`Effects::patches`]; [`NONE`] = no update.
     pub chain: u32,
+    /// Whether the body put whole is stored as it is logged, wherever its `_id` stands. (Measured
+    /// on 6.0: an insert of its own is; one inside somebody's `applyOps` gets its `_id` in front.)
+    pub as_logged: bool,
     /// Number of the last insert of this document, counted over the collection; 0 = none seen.
     /// Natural order is insertion order.
     pub inserted: u64,
@@ -118,11 +121,11 @@ impl<'a> Effects<'a> {
         self.patches.get(net.chain as usize)
     }
 
-    /// An insert: replaces whatever is there.
-    pub fn insert(&mut self, key: DocKey, body: Doc<'a>) {
+    /// An insert: replaces whatever is there. For `as_logged` see [`Net::as_logged`].
+    pub fn insert(&mut self, key: DocKey, body: Doc<'a>, as_logged: bool) {
         self.inserts += 1;
         let inserted = self.inserts;
-        *self.net(key) = Net { origin: Origin::Put(body), chain: NONE, inserted };
+        *self.net(key) = Net { origin: Origin::Put(body), chain: NONE, as_logged, inserted };
     }
 
     /// A whole new body for a document that keeps its place.
@@ -130,6 +133,7 @@ impl<'a> Effects<'a> {
         let net = self.net(key);
         net.origin = Origin::Put(body);
         net.chain = NONE;
+        net.as_logged = false;
     }
 
     /// An update that needs the document under it.
@@ -155,7 +159,7 @@ impl<'a> Effects<'a> {
         let next = self.nets.len() as u32;
         let number = *self.by_key.entry(key).or_insert(next);
         if number == next {
-            self.nets.push(Net { origin: Origin::Snapshot, chain: NONE, inserted: 0 });
+            self.nets.push(Net { origin: Origin::Snapshot, chain: NONE, as_logged: false, inserted: 0 });
         }
         &mut self.nets[number as usize]
     }

@@ -186,7 +186,7 @@ impl State for Folded<'_> {
                 for &number in numbers {
                     let Some(net) = coll.effects.nets().get(number as usize) else { continue };
                     let Origin::Put(body) = net.origin else { continue };
-                    if net.chain == NONE && starts_with_id(body) {
+                    if net.chain == NONE && (net.as_logged || starts_with_id(body)) {
                         sink(body.bytes())?;
                     } else {
                         sink(&build(coll, net, body, true)?)?;
@@ -267,13 +267,13 @@ fn starts_with_id(doc: Doc<'_>) -> bool {
     doc.first_elem().is_some_and(|e| e.name == b"_id")
 }
 
-/// Applies a chain to a body. A body from the oplog gets its `_id` first, as the server stores it.
+/// Applies a chain to a body. A body from the oplog gets its `_id` first where the server does that.
 fn build(coll: &Collection<'_>, net: &Net<'_>, body: Doc<'_>, put: bool) -> Result<Vec<u8>> {
     let wrong = |pos: String, fault: super::bson::Fault| {
         Error::inexact("applying the update at", format!("{pos} {}", coll.ns), fault)
             .hint("the oplog is damaged here; get it again from the source, or stop before this entry.")
     };
-    let mut doc = if put && !starts_with_id(body) {
+    let mut doc = if put && !net.as_logged && !starts_with_id(body) {
         apply(EMPTY, &Update::Replace(body), NewFieldOrder::AsListed, Vec::new())
             .map_err(|fault| wrong("an insert".into(), fault))?
     } else {

@@ -372,7 +372,9 @@ impl Player<'_> {
             2 => self.run(&db, doc! { "emptycapped": name }),
             3 => {
                 let (ns, cmd) = (format!("{db}.{name}"), format!("{db}.$cmd"));
-                let mut one = document(&mut self.random, id(&mut Random::from(5)));
+                // A fresh `_id`: over an existing document this is an update that is logged as an
+                // insert, which in a capped collection keeps its place.
+                let mut one = document(&mut self.random, bson::oid::ObjectId::new().into());
                 // Of this command the server stores another document than it logs: with the time
                 // in place of the zero.
                 one.remove("zero");

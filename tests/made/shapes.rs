@@ -38,6 +38,19 @@ fn vectored_inserts_count_each_for_itself_however_they_are_chained() {
 }
 
 #[test]
+fn an_id_that_is_not_first_stays_where_the_server_leaves_it() {
+    // Tried on 6.0.5 with `applyOps`: alone in the log as given, inside a group with `_id` in front.
+    let alone = entry(2, "i", NS, doc! { "x": 1, "_id": 20 }, doc! {});
+    let group = apply_ops(3, vec![inner("i", doc! { "x": 1, "_id": 21 })], doc! {});
+    let came = whole(&[alone, group]).unwrap();
+    let names = |id: i32| {
+        let found = came.of(NS).iter().find(|d| d.get_i32("_id").is_ok_and(|i| i == id)).unwrap();
+        found.keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!((names(20), names(21)), (vec!["x".into(), "_id".into()], vec!["_id".into(), "x".into()]));
+}
+
+#[test]
 fn batched_deletes_need_no_session() {
     let ops = [1, 3].map(|id| inner("d", doc! { "_id": id }));
     assert_eq!(whole(&[apply_ops(2, ops.into(), doc! {})]).unwrap().ids(), [2]);

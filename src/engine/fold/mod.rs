@@ -151,7 +151,7 @@ impl<'a> Fold<'a> {
     fn apply_one(&mut self, entry: &Entry<'a>, depth: usize) -> Result<()> {
         match entry.kind {
             EntryKind::Noop => Ok(()),
-            EntryKind::Insert | EntryKind::Update | EntryKind::Delete => self.document(entry),
+            EntryKind::Insert | EntryKind::Update | EntryKind::Delete => self.document(entry, depth),
             EntryKind::Command => self.command(entry, depth),
             EntryKind::Other => {
                 let kind = entry.raw.get("op").and_then(|e| e.as_str()).unwrap_or("");
@@ -176,7 +176,7 @@ impl<'a> Fold<'a> {
         entry.at.pos <= self.options.edge
     }
 
-    fn document(&mut self, entry: &Entry<'a>) -> Result<()> {
+    fn document(&mut self, entry: &Entry<'a>, depth: usize) -> Result<()> {
         let ns = Namespace::parse(entry.ns);
         if !self.counts(&ns) {
             self.note_version(entry);
@@ -194,7 +194,7 @@ impl<'a> Fold<'a> {
         let key = DocKey::of(doc_id);
         let effects = &mut self.catalog.get_mut(id).effects;
         match entry.kind {
-            EntryKind::Insert => effects.insert(key, entry.o),
+            EntryKind::Insert => effects.insert(key, entry.o, depth == 0),
             EntryKind::Delete => effects.delete(key),
             _ => match classify(entry.o).map_err(|fault| malformed(entry, &fault))? {
                 Update::Replace(body) => effects.replace(key, body),
