@@ -152,7 +152,9 @@ fn every_version_is_what_the_server_held() {
     }
     // Other documents, and one with the same number as text.
     server.run("shop", doc! { "insert": "orders", "documents": [{ "_id": "42" }, { "_id": 43 }] });
-    writer.truth.clear();
+    // What was written before is the snapshot's; an update that changes nothing is no entry, so
+    // the first write after this may leave the newest entry as it is.
+    let start = last_entry(&writer.client);
     let begun = Dump::begin(&server);
     (0..8).for_each(|_| writer.write());
     begun.read(&dump);
@@ -179,6 +181,7 @@ fn every_version_is_what_the_server_held() {
     let from = Position::new(1, 0);
     slice(&writer.client, from, &place.path().join("oplog/all.bson"));
 
+    writer.truth.retain(|(pos, _)| *pos > start);
     let found = look(place.path(), &case, "shop.orders", "42");
     let mut versions = found.versions.iter().peekable();
     versions.next_if(|v| matches!(v.change, Change::Read { .. }));

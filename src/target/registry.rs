@@ -14,6 +14,12 @@ use crate::domain::{Error, Result};
 /// Processes that a server that forks into the background can be at most, with a margin.
 const FORKS: usize = 6;
 
+/// How long a server that is between two processes, or on its way out, is waited for.
+const LAST_MOMENT: Duration = Duration::from_secs(5);
+
+/// How often it is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// Whether an isolated server is still there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -245,8 +251,17 @@ impl Registry {
     /// stay. Refused when the process of that id is not the server that was started.
     pub async fn stop(&self, id: &str, grace: Duration) -> Result<Record> {
         let mut record = self.get(id)?;
-        // A server that was forking is more than one process: each is met in its turn.
+        // A server that was forking is more than one process: each is met in its turn. One of them
+        // may hold the data before it can be told by its command line: it is waited for.
+        let begun = std::time::Instant::now();
         for _ in 0..FORKS {
+            while record.state != RunState::Running
+                && somebody_serves(&record.dbpath)
+                && begun.elapsed() < LAST_MOMENT
+            {
+                tokio::time::sleep(LOOK).await;
+                record.look();
+            }
             if record.state != RunState::Running {
                 break;
             }

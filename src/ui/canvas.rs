@@ -183,6 +183,7 @@ mod tests {
         assert_eq!(row(&buffer, 1), "a\\u{202e}b");
         let mut canvas = Canvas::new(&mut buffer, &THEME, Charset::Ascii);
         canvas.text(0, 0, 5, "exactly", Role::Text);
+        canvas.text(0, 1, 10, "a\\u{      ", Role::Text);
         canvas.text(4, 1, 99, "日本日本日本", Role::Text);
         assert_eq!(&row(&buffer, 0)[..5], "exac~");
         assert_eq!(row(&buffer, 1).trim_end(), "a\\u{日 本 ~");

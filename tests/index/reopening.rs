@@ -12,6 +12,9 @@ use pitstop::source::Oplog;
 
 use crate::made::{SECOND, bytes, open};
 
+/// What is done to the bytes of a file.
+type Damage = fn(&mut Vec<u8>);
+
 /// Enough for several parts in a file.
 const MANY: usize = 40_000;
 
@@ -194,7 +197,7 @@ fn damage_to_the_index_is_noticed() {
     let place = Place::new();
     place.write("a.bson", &entries(MANY, "orders"));
     let oplog = place.oplog(&["a.bson"]);
-    let damage: [(&str, fn(&mut Vec<u8>)); 8] = [
+    let damage: [(&str, Damage); 8] = [
         ("header", |b| b.truncate(b.len() / 2)),
         ("header", |b| b.clear()),
         ("header", |b| *b = String::from_utf8(b.clone()).unwrap().replace("orders", "others").into()),

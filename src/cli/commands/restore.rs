@@ -158,7 +158,7 @@ fn report(outcome: &Outcome, json: bool) -> Result<()> {
         return out.flush();
     }
     for note in &outcome.notes {
-        out.line(format_args!("note: {}", visible_lines(note)))?;
+        eprintln!("note: {}", visible_lines(note));
     }
     if outcome.exit != 0 {
         return out.flush();
