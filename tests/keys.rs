@@ -182,3 +182,19 @@ fn the_key_table_holds_every_row() {
     }
     assert_eq!(table.matches("\n| `").count(), ACTIONS.len());
 }
+
+/// The README's key table is the table; `UPDATE=1` writes it anew.
+#[test]
+fn the_readme_has_the_key_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(path).unwrap();
+    let (begin, end) = ("<!-- keys -->\n", "<!-- end of keys -->");
+    let (before, rest) = readme.split_once(begin).expect("the README has a place for keys");
+    let (shown, after) = rest.split_once(end).expect("and that place has an end");
+    let want = format!("\n{}", key_table());
+    if tui::golden::updating() {
+        std::fs::write(path, format!("{before}{begin}{want}{end}{after}")).unwrap();
+    } else {
+        assert_eq!(shown, want, "UPDATE=1 cargo test --test keys writes it anew");
+    }
+}

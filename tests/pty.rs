@@ -320,6 +320,38 @@ fn recover_v60(target: &str) -> (Machine, serde_json::Value, Truth) {
 }
 
 #[test]
+fn a_restore_outlives_the_terminal_it_was_started_from() {
+    let machine = Machine::new();
+    let mut command = pitstop(machine.state(), &["demo"]);
+    command.env("PITSTOP_MONGOD", mongod());
+    let mut term = Term::spawn(command, 80, 24);
+    choose_suspect(&mut term, ["documents deleted", "1,906"]);
+    term.send("s");
+    term.until("last applied");
+    term.send("r");
+    term.until("6 verify");
+    term.send(ENTER);
+    term.until("[ No ]");
+    term.send("y");
+    term.until("[ Yes, restore ]");
+    term.send(ENTER);
+    term.until("so far");
+    term.hang_up();
+    assert_ne!(term.ended(SOON), 0);
+    let begin = Instant::now();
+    let result = loop {
+        let job = find(machine.state(), "job.json");
+        if let Ok(bytes) = std::fs::read(job.with_file_name("result.json")) {
+            break serde_json::from_slice::<serde_json::Value>(&bytes).unwrap();
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60), "the restore never ended");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(result["exit"], 0, "{result}");
+    assert!(machine.run(&["targets"]).out.contains("running"));
+}
+
+#[test]
 fn v60_is_recovered_by_keys_into_a_real_server() {
     let (machine, restored, truth) = recover_v60("isolated");
     let differences = compare_server(&machine.uri_of(&restored), truth.checkpoint("crud 2"));

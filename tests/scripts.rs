@@ -131,6 +131,26 @@ fn ctrl_c_stops_what_is_awaited_and_twice_leaves() {
     assert!(d.done.is_empty());
 }
 
+/// Keys pressed while the cursor is on its way are meant for where it arrives.
+#[test]
+fn keys_pressed_ahead_wait_for_the_cursor() {
+    let mut d = Driver::ready(SIZE);
+    d.press("Enter");
+    d.answers = false;
+    d.press("] s");
+    assert_eq!(d.model.choice.stop, None, "not the op that the cursor is still on");
+    d.press("> <");
+    d.answer_all();
+    assert_eq!(d.model.choice.stop, Some(BEFORE_DELETE));
+    assert!(d.model.held.is_empty());
+    d.answers = false;
+    d.press("Esc / 'op:command' Enter s j Esc");
+    assert_eq!(d.done.last(), Some(&Effect::Cancel(Slot::Search)));
+    d.answer_all();
+    assert_eq!(d.model.choice.stop, Some(BEFORE_DELETE), "Esc has ended the waiting");
+    assert!(d.model.held.is_empty());
+}
+
 #[test]
 fn the_stop_moves_by_one_op_and_names_its_neighbours() {
     let mut d = Driver::ready(SIZE);

@@ -83,6 +83,8 @@ pub struct Model {
     pub keymap: Keymap,
     /// Keys of a sequence that has begun.
     pub pressed: Vec<Key>,
+    /// Keys that wait: the cursor is on its way, and they are meant for where it arrives.
+    pub held: Vec<Key>,
     /// The screens, the visible one last; never empty.
     pub stack: Vec<Screen>,
     /// What lies over the screen, the uppermost last.
@@ -123,6 +125,7 @@ impl Model {
             utc: 0,
             keymap: Keymap::default(),
             pressed: Vec::new(),
+            held: Vec::new(),
             stack: vec![Screen::Snapshots],
             overlays: Vec::new(),
             jobs: Jobs::default(),

@@ -17,11 +17,14 @@ use crate::keys::{Action, Code, Key, Resolution};
 /// Two Ctrl-c within this many milliseconds leave the program.
 const TWICE: u64 = 2000;
 
+/// So many keys wait at most.
+const HELD: usize = 64;
+
 /// Takes one message.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let mut out = Vec::new();
     match msg {
-        Msg::Key(pressed) => key(model, pressed, &mut out),
+        Msg::Key(pressed) => arrive(model, pressed, &mut out),
         Msg::Paste(text) => {
             if let Some(field) = model.overlays.last_mut().and_then(Overlay::field) {
                 field.paste(&text);
@@ -47,9 +50,46 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Copied(Ok(text)) => model.say(text),
         Msg::Copied(Err(error)) => model.fail(&error),
     }
-    timeline::demand(model, &mut out);
-    preview::demand(model, &mut out);
+    demand(model, &mut out);
+    while !model.held.is_empty() && !is_on_its_way(model) {
+        let pressed = model.held.remove(0);
+        key(model, pressed, &mut out);
+        demand(model, &mut out);
+    }
     out
+}
+
+fn demand(model: &mut Model, out: &mut Vec<Effect>) {
+    timeline::demand(model, out);
+    preview::demand(model, out);
+}
+
+/// Whether the cursor or the stop is being moved by a job. A key pressed now is meant for where
+/// it arrives: acting on where it was could choose the wrong stop.
+fn is_on_its_way(model: &Model) -> bool {
+    let runs = |slot| model.jobs.get(slot).is_some();
+    let unseen = model.screen() == Screen::Timeline && model.timeline.selected().is_none();
+    runs(Slot::Locate) || runs(Slot::Search) || runs(Slot::Stop) || runs(Slot::Rows) && unseen
+}
+
+/// Takes a key, or lets it wait. Esc and Ctrl-c never wait: they end the waiting.
+fn arrive(model: &mut Model, pressed: Key, out: &mut Vec<Effect>) {
+    let ends = pressed == Key::ctrl('c') || pressed == Key::plain(Code::Esc);
+    if !is_on_its_way(model) {
+        key(model, pressed, out);
+    } else if !ends {
+        if model.held.len() < HELD {
+            model.held.push(pressed);
+        }
+    } else {
+        let searching = model.jobs.get(Slot::Search).is_some();
+        model.held.clear();
+        if searching && pressed != Key::ctrl('c') {
+            out.push(Effect::Cancel(Slot::Search));
+        } else {
+            key(model, pressed, out);
+        }
+    }
 }
 
 /// The first thing to do.

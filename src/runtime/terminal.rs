@@ -25,8 +25,10 @@ impl Guard {
     pub fn take(mouse: bool) -> Result<Guard> {
         MOUSE.store(mouse, Ordering::SeqCst);
         hook();
+        // What was taken before something failed is given back when this is dropped.
+        let guard = Guard;
         enter()?;
-        Ok(Guard)
+        Ok(guard)
     }
 }
 
