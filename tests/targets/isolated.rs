@@ -54,7 +54,12 @@ fn the_isolated_server_is_isolated() {
     let ttl = command_on(&admin, "admin", doc! { "getParameter": 1, "ttlMonitorEnabled": 1 });
     assert!(!ttl.get_bool("ttlMonitorEnabled").unwrap());
     assert!(!command_on(&admin, "admin", doc! { "hello": 1 }).contains_key("setName"));
-    let session = |pid: u32| rustix::process::getsid(rustix::process::Pid::from_raw(pid as i32)).unwrap();
+    // From /proc, where a session that began outside this process namespace is 0.
+    let session = |pid: u32| -> i32 {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let after_name = &stat[stat.rfind(')').unwrap() + 1..];
+        after_name.split_whitespace().nth(3).unwrap().parse().unwrap()
+    };
     assert_ne!(session(isolated.pid), session(std::process::id()));
 }
 
