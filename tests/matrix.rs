@@ -17,7 +17,7 @@ use common::truth::{Checkpoint, Truth, compare_dump, compare_server};
 use pitstop::domain::progress::Meter;
 use pitstop::ops::walk::{Walk, WalkOptions, walk};
 use pitstop::ops::{OpenOptions, Workspace};
-use pitstop::target::{LoadOptions, Server, Ttl, write_dump};
+use pitstop::target::{DumpOptions, LoadOptions, Server, Ttl, write_dump};
 
 const FORMATS: [&str; 4] = ["dump-dir", "dump-gz", "dump.archive", "dump.archive.gz"];
 
@@ -63,7 +63,10 @@ fn to_dump_directories(name: &str) {
             let place = tempfile::tempdir().unwrap();
             let dir = place.path().join("state");
             let written =
-                write_dump(&dir, &opened.state(want).state, Some(&truth.server), "matrix", &Meter::default());
+                {
+                    let options = DumpOptions::new("matrix", Some(&truth.server));
+                    write_dump(&dir, &opened.state(want).state, &options, &Meter::default())
+                };
             let written = written.unwrap_or_else(|e| panic!("{format} {}: {e}", want.label));
             assert!(written.verification.ok(), "{format} {}", want.label);
             reached += 1;
@@ -90,7 +93,7 @@ fn to_a_server(name: &str) {
                 continue;
             }
             let walk = opened.state(want);
-            let options = LoadOptions { workers: 2, ttl: Ttl::Keep, restore_id: format!("{name}-{number}") };
+            let options = LoadOptions::new(format!("{name}-{number}"), Ttl::Keep);
             let verified = block_on(async {
                 let loaded = server.load(&walk.state, &options, &Meter::default()).await?;
                 server.verify(&walk.state, &loaded, &Meter::default()).await

@@ -5,17 +5,47 @@
 //! `$replaceWith` a `$literal`. Tried on 6.0.5: the bytes arrive as they are, and a second
 //! document with that `_id` is a duplicate-key error, as with an insert.
 
+use std::time::Duration;
+
 use bson::{Bson, Document, RawDocument};
 
+use crate::domain::how::WriteConcern;
 use crate::domain::text::visible;
 use crate::domain::{Error, Namespace, Result};
 use crate::engine::bson::{Doc, kind};
 use crate::engine::build::Builder;
 
-/// A command is sent when it has reached this many bytes.
+/// A command is sent when it has reached this many bytes, where nothing asks for less.
 pub(super) const BATCH_BYTES: usize = 6 << 20;
 /// A command never holds more documents than this; the server's own limit is 100,000.
 const BATCH_COUNT: usize = 50_000;
+
+/// How long a server may take until other members have what it has; then the write is an error.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Adds the write concern to a command.
+pub(super) fn put_concern(command: &mut Builder, concern: WriteConcern) {
+    command.open(b"writeConcern", kind::DOCUMENT);
+    match concern {
+        WriteConcern::Members(n) => command.int32("w", i32::try_from(n.get()).unwrap_or(i32::MAX)),
+        WriteConcern::Majority => command.string("w", "majority"),
+    }
+    if concern != WriteConcern::default() {
+        command.int32("wtimeout", i32::try_from(PATIENCE.as_millis()).unwrap_or(i32::MAX));
+    }
+    command.close();
+}
+
+/// How documents are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// In order, one after the other.
+    pub ordered: bool,
+    /// Whose acknowledgement is waited for.
+    pub concern: WriteConcern,
+    /// A command is sent when it has reached this many bytes.
+    pub bytes: usize,
+}
 
 /// Which command takes a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,15 +72,15 @@ impl Way {
 pub(super) struct Batch {
     way: Way,
     coll: String,
-    ordered: bool,
+    manner: Manner,
     command: Builder,
     count: usize,
 }
 
 impl Batch {
     /// An empty one. The collection's name is without its database.
-    pub fn new(way: Way, coll: &str, ordered: bool) -> Self {
-        let mut batch = Batch { way, coll: coll.to_owned(), ordered, command: Builder::new(), count: 0 };
+    pub fn new(way: Way, coll: &str, manner: Manner) -> Self {
+        let mut batch = Batch { way, coll: coll.to_owned(), manner, command: Builder::new(), count: 0 };
         batch.begin();
         batch
     }
@@ -61,11 +91,9 @@ impl Batch {
             Way::Literal => ("update", "updates"),
         };
         self.command.string(name, &self.coll);
-        self.command.bool("ordered", self.ordered);
+        self.command.bool("ordered", self.manner.ordered);
         self.command.bool("bypassDocumentValidation", true);
-        self.command.open(b"writeConcern", kind::DOCUMENT);
-        self.command.int32("w", 1);
-        self.command.close();
+        put_concern(&mut self.command, self.manner.concern);
         self.command.open(list.as_bytes(), kind::ARRAY);
         self.count = 0;
     }
@@ -77,7 +105,7 @@ impl Batch {
 
     /// Whether a document of this size must wait for the next one.
     pub fn is_full_for(&self, size: usize) -> bool {
-        self.count > 0 && (self.count >= BATCH_COUNT || self.command.len() + size + 256 > BATCH_BYTES)
+        self.count > 0 && (self.count >= BATCH_COUNT || self.command.len() + size + 256 > self.manner.bytes)
     }
 
     /// Puts a document in.
@@ -168,6 +196,9 @@ mod tests {
     use super::*;
     use bson::{Timestamp, doc};
 
+    const PLAIN: Manner =
+        Manner { ordered: true, concern: WriteConcern::Majority, bytes: BATCH_BYTES };
+
     fn bytes(d: &Document) -> Vec<u8> {
         bson::serialize_to_vec(d).unwrap()
     }
@@ -201,13 +232,14 @@ mod tests {
                 }] },
             ),
         ] {
-            let mut batch = Batch::new(way, "c.d", true);
+            let mut batch = Batch::new(way, "c.d", PLAIN);
             assert!(batch.is_empty() && !batch.is_full_for(16 << 20));
             batch.push(&bytes(&document));
             assert!(batch.is_full_for(16 << 20));
             let command = batch.take();
             let name = if way == Way::Insert { "insert" } else { "update" };
-            let mut all = doc! { name: "c.d", "ordered": true, "bypassDocumentValidation": true, "writeConcern": { "w": 1 } };
+            let concern = doc! { "w": "majority", "wtimeout": 600_000 };
+            let mut all = doc! { name: "c.d", "ordered": true, "bypassDocumentValidation": true, "writeConcern": concern };
             all.extend(want);
             assert_eq!(bson::deserialize_from_slice::<Document>(&command).unwrap(), all);
             assert_eq!(document_at(&command, 0).unwrap().bytes(), bytes(&document));
@@ -217,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_refused_document_is_named() {
-        let mut batch = Batch::new(Way::Insert, "c", false);
+        let mut batch = Batch::new(Way::Insert, "c", Manner { ordered: false, ..PLAIN });
         batch.push(&bytes(&doc! { "_id": 1 }));
         batch.push(&bytes(&doc! { "_id": "x\u{1b}" }));
         let reply =

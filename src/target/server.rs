@@ -8,11 +8,14 @@ use mongodb::Client;
 use mongodb::options::ClientOptions;
 
 use super::MARK;
+use super::batch::put_concern;
+use crate::domain::how::WriteConcern;
 use crate::domain::namespace::Treatment;
 use crate::domain::text::visible;
 use crate::domain::uri::{scrub, without_secrets};
 use crate::domain::{Error, Namespace, OpTime, Result};
 use crate::engine::bson::Doc;
+use crate::engine::build::Builder;
 use crate::engine::entry::optime_of;
 
 /// A connection to a server that may be written to.
@@ -97,13 +100,13 @@ impl Server {
 
     /// Runs a command; the error is the driver's, scrubbed.
     pub(super) async fn run(&self, db: &str, command: Document) -> std::result::Result<Document, String> {
-        self.client.database(db).run_command(command).await.map_err(|e| self.said(&e))
+        self.client.database(db).run_command(command).await.map_err(|e| self.said(&e)).and_then(fulfilled)
     }
 
     /// Runs a command that is bytes already.
     pub(super) async fn run_raw(&self, db: &str, command: Vec<u8>) -> std::result::Result<Document, String> {
         let command = RawDocumentBuf::from_bytes(command).map_err(|e| e.to_string())?;
-        self.client.database(db).run_raw_command(command).await.map_err(|e| self.said(&e))
+        self.client.database(db).run_raw_command(command).await.map_err(|e| self.said(&e)).and_then(fulfilled)
     }
 
     /// Its version: major, minor, patch.
@@ -298,20 +301,40 @@ impl Server {
     }
 
     /// Says on the server that a restore has begun.
-    pub(super) async fn mark(&self, restore_id: &str) -> Result<()> {
+    pub(super) async fn mark(&self, restore_id: &str, concern: WriteConcern) -> Result<()> {
         let document = doc! { "_id": restore_id, "time": super::now() };
-        self.run(MARK, doc! { "insert": "restore", "documents": [document], "writeConcern": { "w": 1 } })
+        self.run(MARK, with(doc! { "insert": "restore", "documents": [document] }, concern))
             .await
             .map(drop)
             .map_err(|e| Box::new(Error::failed("marking the target as unfinished", &self.address, e)))
     }
 
     /// Takes the mark away: everything has been checked.
-    pub(super) async fn unmark(&self) -> Result<()> {
-        self.run(MARK, doc! { "dropDatabase": 1 })
+    pub async fn unmark(&self, concern: WriteConcern) -> Result<()> {
+        self.run(MARK, with(doc! { "dropDatabase": 1 }, concern))
             .await
             .map(drop)
             .map_err(|e| Box::new(Error::failed("removing the mark from the target", &self.address, e)))
+    }
+}
+
+fn with(mut command: Document, concern: WriteConcern) -> Document {
+    let mut options = Builder::new();
+    put_concern(&mut options, concern);
+    if let Ok(options) = bson::deserialize_from_slice::<Document>(&options.finish()) {
+        command.extend(options);
+    }
+    command
+}
+
+/// A reply that says that other members have not taken a write in time is no success.
+fn fulfilled(reply: Document) -> std::result::Result<Document, String> {
+    match reply.get_document("writeConcernError") {
+        Ok(concern) if !reply.contains_key("writeErrors") => Err(format!(
+            "the write concern was not met: {}",
+            visible(concern.get_str("errmsg").unwrap_or("no reason given"))
+        )),
+        _ => Ok(reply),
     }
 }
 

@@ -5,10 +5,12 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod archive;
 mod dump;
 mod guards;
 mod isolated;
 mod loading;
+mod resuming;
 mod zoo;
 
 use std::fs;
@@ -53,7 +55,7 @@ pub fn start(home: &Home) -> Running {
 }
 
 pub fn with(ttl: Ttl) -> LoadOptions {
-    LoadOptions { workers: 3, ttl, restore_id: "r1".to_owned() }
+    LoadOptions { workers: 3, ..LoadOptions::new("r1", ttl) }
 }
 
 pub fn connect(peer: &Peer) -> Server {
