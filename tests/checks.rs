@@ -38,7 +38,8 @@ impl Incident {
     fn run(&self, command: &str, stop: &str, more: &[&str]) -> Ran {
         let root = fixture("v60");
         let (dump, slices) = (root.join("dump-dir"), root.join("oplog"));
-        let mut args = vec![command, dump.to_str().unwrap(), slices.to_str().unwrap(), "--before", stop, "--json"];
+        let mut args =
+            vec![command, dump.to_str().unwrap(), slices.to_str().unwrap(), "--before", stop, "--json"];
         if command == "restore" {
             args.push("--yes");
         }
@@ -103,7 +104,11 @@ expect = "none"
     }
     assert!(certificate.contains("**Verified**") && !certificate.contains("FAILED"));
     let journal = fs::read_to_string(
-        Path::new(outcome["certificate"].as_str().unwrap()).ancestors().nth(3).unwrap().join("journal.ndjson"),
+        Path::new(outcome["certificate"].as_str().unwrap())
+            .ancestors()
+            .nth(3)
+            .unwrap()
+            .join("journal.ndjson"),
     );
     assert!(journal.unwrap().contains("no free products"), "what was asked for is journalled");
 }
@@ -127,7 +132,11 @@ fn a_check_that_fails_leaves_the_target_marked_and_is_named() {
         for part in ["no free products", "few customers", "it must be none", "it must be at most 1"] {
             assert!(ran.err.contains(part), "no {part} in: {}", ran.err);
         }
-        assert!(!ran.err.contains("enough customers") && !ran.err.contains("not what was written"), "{}", ran.err);
+        assert!(
+            !ran.err.contains("enough customers") && !ran.err.contains("not what was written"),
+            "{}",
+            ran.err
+        );
         let listed = outcome["verification"]["collections"].as_array().unwrap();
         assert!(listed.iter().all(|c| c["differences"].as_array().unwrap().is_empty()));
         let uri = match target {
@@ -164,7 +173,10 @@ fn wrong_checks_are_told_before_a_target_is_touched() {
         [[check]]\nname='b'\nns='shop.orders'\nfilter='{\"$huh\":1}'\nexpect='none'\n";
     let strange = incident.file("strange.toml", strange);
     for (more, says) in [
-        (vec!["--check", &wrong], vec!["unknown key \"nss\"", "no ns like", "filter of \"a\" is missing", "expect of \"a\""]),
+        (
+            vec!["--check", &wrong],
+            vec!["unknown key \"nss\"", "no ns like", "filter of \"a\" is missing", "expect of \"a\""],
+        ),
         (vec!["--check", "/nonexistent"], vec!["/nonexistent"]),
         (vec!["--check", &typo], vec!["shop.order", "no collection"]),
         (vec!["--check", &typo, "--target", peer.uri()], vec!["shop.order", "no collection"]),
@@ -172,11 +184,17 @@ fn wrong_checks_are_told_before_a_target_is_touched() {
         (vec!["--check", &strange], vec!["$grater", "$huh"]),
         (vec!["--check", &good, "--target", &dump], vec!["--check is for a server"]),
         (vec!["--check", "dbhash", "--target", &archive], vec!["--check is for a server"]),
-        (vec!["--rate", "1M", "--write-concern", "majority"], vec!["--rate is for a mongodb://", "--write-concern is for"]),
-        (vec!["--dbpath", "/x", "--replset", "r", "--target", &dump], vec!["--dbpath is for an isolated", "--replset is for"]),
+        (
+            vec!["--rate", "1M", "--write-concern", "majority"],
+            vec!["--rate is for a mongodb://", "--write-concern is for"],
+        ),
+        (
+            vec!["--dbpath", "/x", "--replset", "r", "--target", &dump],
+            vec!["--dbpath is for an isolated", "--replset is for"],
+        ),
         (vec!["--parallel", "2", "--target", &archive], vec!["--parallel is for a server"]),
         (vec!["--replset", "a b"], vec!["no name of a replica set"]),
-        (vec!["--replset", "--keyFile"], vec!["--replset"]),
+        (vec!["--replset=--keyFile"], vec!["no name of a replica set"]),
         (vec!["--parallel", "0"], vec!["--parallel"]),
         (vec!["--rate", "0"], vec!["--rate"]),
         (vec!["--write-concern", "most", "--target", peer.uri()], vec!["--write-concern"]),
@@ -184,10 +202,17 @@ fn wrong_checks_are_told_before_a_target_is_touched() {
         let ran = incident.run("restore", &stop, &more);
         assert_eq!(ran.code, 2, "{more:?}: {} {}", ran.err, ran.out);
         for part in says {
-            assert!(format!("{}{}", ran.err, ran.out).contains(part), "{more:?}: no {part:?} in: {}", ran.err);
+            assert!(
+                format!("{}{}", ran.err, ran.out).contains(part),
+                "{more:?}: no {part:?} in: {}",
+                ran.err
+            );
         }
         let names = block_on(peer.client().list_database_names().into_future()).unwrap();
-        assert!(names.iter().all(|n| ["admin", "config", "local"].contains(&n.as_str())), "{more:?}: {names:?}");
+        assert!(
+            names.iter().all(|n| ["admin", "config", "local"].contains(&n.as_str())),
+            "{more:?}: {names:?}"
+        );
         assert_eq!(incident.machine.json(&["targets", "--json"]), Vec::<Value>::new(), "{more:?}");
         let left = fs::read_dir(incident.place.path()).unwrap().map(|e| e.unwrap().file_name());
         assert!(left.map(|n| n.into_string().unwrap()).all(|n| n.contains('.') && !n.contains("partial")));

@@ -21,7 +21,8 @@ use serde_json::Value;
 fn restore(machine: &Machine, truth: &Truth, more: &[&str]) -> Ran {
     let root = fixture("v60");
     let path = |part: &str| root.join(part).display().to_string();
-    let (dump, slices, stop) = (path("dump-dir"), path("oplog"), truth.incidents["bulk delete"].first.to_string());
+    let (dump, slices, stop) =
+        (path("dump-dir"), path("oplog"), truth.incidents["bulk delete"].first.to_string());
     let args = ["restore", &dump, &slices, "--before", &stop, "--yes", "--json"];
     machine.run(&[&args[..], more].concat())
 }
@@ -63,15 +64,24 @@ fn data_go_to_another_disk_and_are_removed_only_with_their_marker() {
     assert!(dbpath.join("WiredTiger").is_file());
     assert_eq!(fs::metadata(&dbpath).unwrap().permissions().mode() & 0o777, 0o700);
     let password = fs::read_to_string(outcome["restored"]["password_file"].as_str().unwrap()).unwrap();
-    assert!(fs::read(dbpath.join("pitstop-target.json")).is_ok_and(|t| !String::from_utf8(t).unwrap().contains(&password)));
+    assert!(
+        fs::read(dbpath.join("pitstop-target.json"))
+            .is_ok_and(|t| !String::from_utf8(t).unwrap().contains(&password))
+    );
     let listed = machine.json(&["targets", "--json"]);
-    assert_eq!((&listed[0]["dbpath"], &listed[0]["state"]), (&dbpath.to_str().unwrap().into(), &"running".into()));
+    assert_eq!(
+        (&listed[0]["dbpath"], &listed[0]["state"]),
+        (&dbpath.to_str().unwrap().into(), &"running".into())
+    );
     let id = listed[0]["id"].as_str().unwrap().to_owned();
 
     // The record is lost, as when the restore was killed before it wrote one: it is found again.
     fs::remove_file(machine.state().join("pitstop/targets").join(format!("{id}.json"))).unwrap();
     let listed = machine.json(&["targets", "--json"]);
-    assert_eq!((&listed[0]["id"], &listed[0]["dbpath"]), (&id.as_str().into(), &dbpath.to_str().unwrap().into()));
+    assert_eq!(
+        (&listed[0]["id"], &listed[0]["dbpath"]),
+        (&id.as_str().into(), &dbpath.to_str().unwrap().into())
+    );
 
     // Somebody has put another disk there: not ours to empty. (It is not known to run any more:
     // whoever finished is only told by its process.)
@@ -156,7 +166,15 @@ fn a_one_node_replica_set_is_ready_to_be_grown() {
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut second = Command::new(mongod())
-        .args(["--replSet", "rebuilt", "--bind_ip", "127.0.0.1", "--nounixsocket", "--port", &port.to_string()])
+        .args([
+            "--replSet",
+            "rebuilt",
+            "--bind_ip",
+            "127.0.0.1",
+            "--nounixsocket",
+            "--port",
+            &port.to_string(),
+        ])
         .args(["--wiredTigerCacheSizeGB", "0.25", "--setParameter", "ttlMonitorEnabled=false", "--dbpath"])
         .arg(&data)
         .arg("--keyFile")
@@ -180,7 +198,13 @@ fn a_one_node_replica_set_is_ready_to_be_grown() {
     };
     wait_for("the second member as a secondary", state);
     let there = common::server::connect(&format!("{other}&readPreference=secondary"));
-    let count = |client: &mongodb::Client| cursor_on(client, "shop", doc! { "aggregate": "orders", "pipeline": [{ "$count": "n" }], "cursor": {} });
+    let count = |client: &mongodb::Client| {
+        cursor_on(
+            client,
+            "shop",
+            doc! { "aggregate": "orders", "pipeline": [{ "$count": "n" }], "cursor": {} },
+        )
+    };
     assert_eq!(count(&there), count(&client));
     second.kill().unwrap();
     second.wait().unwrap();

@@ -328,7 +328,12 @@ fn what_was_complete_is_kept() {
         let mut restore = Restore::of(&machine, &truth, &target);
         if target.starts_with("mongodb") {
             // Slow enough to be met on the way.
-            restore.args.extend(["--rate".to_owned(), "400K".to_owned(), "--parallel".to_owned(), "1".to_owned()]);
+            restore.args.extend([
+                "--rate".to_owned(),
+                "400K".to_owned(),
+                "--parallel".to_owned(),
+                "1".to_owned(),
+            ]);
         }
         let mut attempts = 0;
         let folder = loop {
@@ -413,8 +418,14 @@ fn what_was_made_from_other_sources_is_not_kept() {
         attempts += 1;
         assert!(attempts < 40, "no kill came in time");
         let mut front = restore.start();
-        let met = run_until(&machine, &mut front, |_, at| has_checkpoint(at));
-        met.into_iter().for_each(kill);
+        let far = |pid: i32, at: &Path| {
+            let there = has_checkpoint(at);
+            if there {
+                kill(pid);
+            }
+            there
+        };
+        let met = run_until(&machine, &mut front, far);
         let ran = Ran::of(front.wait_with_output().unwrap());
         if met.is_some() && ran.code != 0 {
             break;
@@ -441,7 +452,8 @@ struct Disk(tempfile::TempDir);
 impl Disk {
     fn mount() -> Option<Disk> {
         let at = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=3g", "tmpfs"]).arg(at.path()).output();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=3g", "tmpfs"]).arg(at.path()).output();
         mounted.is_ok_and(|m| m.status.success()).then(|| Disk(at))
     }
 

@@ -212,7 +212,8 @@ mod tests {
 
     #[test]
     fn the_stop_stands_where_it_is_named() {
-        let filter = json!({ "a": { "$gt": { "$date": "stop" } }, "b": [{ "$timestamp": "stop" }], "stop": "stop" });
+        let filter =
+            json!({ "a": { "$gt": { "$date": "stop" } }, "b": [{ "$timestamp": "stop" }], "stop": "stop" });
         let query = Query {
             name: "n".into(),
             ns: Namespace::parse("a.b"),

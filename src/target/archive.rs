@@ -339,8 +339,10 @@ impl Unproven {
     /// Gives the file its name; refused when something of that name has come meanwhile.
     pub fn publish(self) -> Result<PathBuf> {
         let failed = |e: io::Error| {
-            Error::failed(WRITING, shown(&self.place), e)
-                .hint(format_args!("the archive is complete as {}; rename it yourself.", shown(&self.partial)))
+            Error::failed(WRITING, shown(&self.place), e).hint(format_args!(
+                "the archive is complete as {}; rename it yourself.",
+                shown(&self.partial)
+            ))
         };
         let named = match renameat_with(CWD, &self.partial, CWD, &self.place, RenameFlags::NOREPLACE) {
             // File systems that cannot: a second name is not given over another either.

@@ -80,9 +80,10 @@ impl Server {
         }
         for query in &checks.queries {
             meter.check(ASKING)?;
-            let count = self.count(query, bound).await.map_err(|why| {
-                Error::failed(ASKING, format_args!("with {:?}", visible(&query.name)), why)
-            })?;
+            let count = self
+                .count(query, bound)
+                .await
+                .map_err(|why| Error::failed(ASKING, format_args!("with {:?}", visible(&query.name)), why))?;
             found.queries.push(Answer {
                 name: query.name.clone(),
                 ns: query.ns.clone(),
@@ -192,6 +193,9 @@ mod tests {
         assert_eq!(faults(&doc! {}).len(), 1);
         let source = format!("Detected one or more documents {OF_THE_SOURCE}.");
         assert!(faults(&doc! { "valid": false, "errors": [&source] }).is_empty());
-        assert_eq!(faults(&doc! { "valid": false, "errors": [source, "missing"] }), ["validate says: missing"]);
+        assert_eq!(
+            faults(&doc! { "valid": false, "errors": [source, "missing"] }),
+            ["validate says: missing"]
+        );
     }
 }

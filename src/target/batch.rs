@@ -196,8 +196,7 @@ mod tests {
     use super::*;
     use bson::{Timestamp, doc};
 
-    const PLAIN: Manner =
-        Manner { ordered: true, concern: WriteConcern::Majority, bytes: BATCH_BYTES };
+    const PLAIN: Manner = Manner { ordered: true, concern: WriteConcern::Majority, bytes: BATCH_BYTES };
 
     fn bytes(d: &Document) -> Vec<u8> {
         bson::serialize_to_vec(d).unwrap()

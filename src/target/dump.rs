@@ -66,7 +66,12 @@ impl<'a> DumpOptions<'a> {
 ///
 /// On an error, and when something differs, what was written stays beside `dir` under a name
 /// that says it is partial and names the restore, with a file `pitstop_incomplete` in it.
-pub fn write_dump(dir: &Path, state: &dyn State, options: &DumpOptions<'_>, meter: &Meter) -> Result<Written> {
+pub fn write_dump(
+    dir: &Path,
+    state: &dyn State,
+    options: &DumpOptions<'_>,
+    meter: &Meter,
+) -> Result<Written> {
     let dir = std::path::absolute(dir).map_err(|e| Error::failed(WRITING, shown(dir), e))?;
     require_free_name(&dir)?;
     // Names are judged before anything is created.
@@ -103,8 +108,7 @@ fn write_at(
     let files = lay_out(partial, state, &kept)?;
     let to_write = specs.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
     meter.enter(Phase::Load, to_write.map(|(s, _)| s.documents).sum());
-    let pull =
-        Pull { state, threads: threads(), doing: WRITING, meter, kept: &kept, ledger: options.ledger };
+    let pull = Pull { state, threads: threads(), doing: WRITING, meter, kept: &kept, ledger: options.ledger };
     let seen = pull.run(|collection, _chunk| {
         let out = files.get(collection).and_then(|f| f.data.clone()).ok_or_else(|| {
             Box::new(Error::failed(WRITING, shown(partial), "documents belong to no collection with data"))
@@ -174,9 +178,8 @@ fn begin(
     let data = |spec: &CollectionSpec| {
         partial.join(&spec.ns.db).join(format!("{}.bson", file_stem(&spec.data_ns().coll)))
     };
-    let claim = |spec: &CollectionSpec| {
-        options.ledger.noted(&spec.ns).filter(|_| spec.kind != CollectionKind::View)
-    };
+    let claim =
+        |spec: &CollectionSpec| options.ledger.noted(&spec.ns).filter(|_| spec.kind != CollectionKind::View);
     meter.enter(Phase::Verify, specs.iter().filter_map(claim).map(|s| s.digest.count).sum());
     let mut kept = vec![None; specs.len()];
     let mut stays = Vec::new();

@@ -176,7 +176,7 @@ impl Isolated {
             replset: launcher.replset.clone(),
             ..self.clone()
         };
-        again.connect().await?;
+        Server::connect_early(&again.uri_with_password()?).await?;
         launched.keep();
         Ok(again)
     }
@@ -191,7 +191,7 @@ impl Isolated {
         }
         self.stop().await?;
         let again = self.start_again(mongod, Some(name)).await?;
-        let server = again.connect().await?;
+        let server = Server::connect_early(&again.uri_with_password()?).await?;
         let member = doc! { "_id": 0, "host": format!("127.0.0.1:{}", again.port) };
         let config = doc! { "_id": name, "members": [member] };
         let initiated = server.run("admin", doc! { "replSetInitiate": config }).await;

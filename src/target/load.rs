@@ -172,8 +172,13 @@ impl Load<'_> {
         let there = |at: usize| kept.get(at).is_some_and(Option::is_some);
         let to_send = specs.iter().enumerate().filter(|(at, _)| !there(*at));
         meter.enter(Phase::Load, to_send.map(|(_, s)| s.documents).sum());
-        let missing: Vec<_> =
-            specs.iter().zip(&shapes).enumerate().filter(|(at, _)| !there(*at)).map(|(_, both)| both).collect();
+        let missing: Vec<_> = specs
+            .iter()
+            .zip(&shapes)
+            .enumerate()
+            .filter(|(at, _)| !there(*at))
+            .map(|(_, both)| both)
+            .collect();
         self.create_all(&missing).await?;
         server.note_made(&opts.restore_id).await?;
         for (spec, seen) in specs.iter().zip(&kept) {

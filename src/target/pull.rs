@@ -100,7 +100,8 @@ impl Pull<'_> {
             (std::cmp::Reverse(size), c, k)
         });
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let totals = Mutex::new((0..specs.len()).map(|c| self.kept(c).unwrap_or_default()).collect::<Vec<_>>());
+        let totals =
+            Mutex::new((0..specs.len()).map(|c| self.kept(c).unwrap_or_default()).collect::<Vec<_>>());
         let left: Vec<AtomicUsize> = (0..specs.len()).map(|c| AtomicUsize::new(state.chunks(c))).collect();
         let complete = |c: usize| -> Result<()> {
             state.finish(c)?;

@@ -57,6 +57,15 @@ pub(super) struct Listed {
 impl Server {
     /// Connects and asks the server for a sign of life. Needs a tokio runtime.
     pub async fn connect(uri: &str) -> Result<Server> {
+        Self::connect_by(uri, doc! { "listDatabases": 1, "nameOnly": true }).await
+    }
+
+    /// The same, of one that may not answer questions about data yet.
+    pub(super) async fn connect_early(uri: &str) -> Result<Server> {
+        Self::connect_by(uri, doc! { "connectionStatus": 1 }).await
+    }
+
+    async fn connect_by(uri: &str, question: Document) -> Result<Server> {
         let address = without_secrets(uri);
         let failed = |e: mongodb::error::Error| {
             Error::failed("connecting to the target", &address, scrub(&e.to_string(), uri))
@@ -66,11 +75,7 @@ impl Server {
         options.app_name.get_or_insert_with(|| "pitstop".to_owned());
         options.server_selection_timeout.get_or_insert(Duration::from_secs(10));
         let client = Client::with_options(options).map_err(failed)?;
-        client
-            .database("admin")
-            .run_command(doc! { "listDatabases": 1, "nameOnly": true })
-            .await
-            .map_err(failed)?;
+        client.database("admin").run_command(question).await.map_err(failed)?;
         Ok(Server { client, address, uri: uri.to_owned() })
     }
 
@@ -85,7 +90,14 @@ impl Server {
 
     /// What the driver says, without secrets.
     pub(super) fn said(&self, error: &mongodb::error::Error) -> String {
-        scrub(&error.to_string(), &self.uri)
+        let said = match &*error.kind {
+            mongodb::error::ErrorKind::Command(refused) => {
+                format!("{} ({})", refused.message, refused.code_name)
+            }
+            // Labels and the raw answer are for programs.
+            _ => error.to_string().split(", labels: {").next().unwrap_or_default().to_owned(),
+        };
+        scrub(&said, &self.uri)
     }
 
     /// An error of ours from an error of the driver.

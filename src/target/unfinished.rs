@@ -84,7 +84,8 @@ impl Server {
         let creating = lists.count() < marks.len();
         let there = self.identities().await?;
         for one in &there {
-            let empty = || async { Ok::<bool, Box<Error>>(one.uuid.is_none() || self.is_empty(&one.ns).await?) };
+            let empty =
+                || async { Ok::<bool, Box<Error>>(one.uuid.is_none() || self.is_empty(&one.ns).await?) };
             if !(made.contains(one) || creating && empty().await?) {
                 return Error::refused(
                     DOING,

@@ -1,87 +1,15 @@
 //! Archives: byte for byte what the format says, read by a parser that knows nothing of ours.
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 use std::path::Path;
 
+use crate::common::archive::{crc64, decoded, parse, unpacked};
 use crate::zoo::{Memory, zoo};
 use crate::{Home, walk};
-use bson::{Bson, Document, doc};
+use bson::{Bson, doc};
 use pitstop::domain::progress::Meter;
 use pitstop::domain::{Class, Error, Namespace};
 use pitstop::engine::input::{CollectionKind, Region};
 use pitstop::target::{Found, Unproven, write_archive};
-
-/// CRC-64/XZ by its definition, a bit at a time: the reflected ECMA-182 polynomial, all ones
-/// before and after.
-fn crc64(bytes: &[u8]) -> u64 {
-    let mut crc = u64::MAX;
-    for byte in bytes {
-        crc ^= u64::from(*byte);
-        for _ in 0..8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0xC96C_5795_D787_0F42 } else { crc >> 1 };
-        }
-    }
-    !crc
-}
-
-struct Cut<'a>(&'a [u8]);
-
-impl<'a> Cut<'a> {
-    /// The next document, or `None` for the four bytes that end a list.
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let length = i32::from_le_bytes(self.0[..4].try_into().unwrap());
-        let size = if length == -1 { 4 } else { usize::try_from(length).unwrap() };
-        let (one, rest) = self.0.split_at(size);
-        self.0 = rest;
-        (length != -1).then_some(one)
-    }
-}
-
-fn decoded(bytes: &[u8]) -> Document {
-    bson::deserialize_from_slice(bytes).unwrap()
-}
-
-struct Parsed {
-    head: Document,
-    listed: Vec<Document>,
-    /// By namespace of the blocks: the documents in order, and how often another's block came between.
-    documents: BTreeMap<Namespace, Vec<Vec<u8>>>,
-    switches: usize,
-}
-
-/// Reads an archive by reference 3.6, and nothing but that.
-fn parse(bytes: &[u8]) -> Parsed {
-    assert_eq!(bytes[..4], [0x6d, 0xe2, 0x99, 0x81], "the magic number 0x8199e26d, little endian");
-    let mut cut = Cut(&bytes[4..]);
-    let head = decoded(cut.next().unwrap());
-    let listed: Vec<Document> = std::iter::from_fn(|| cut.next()).map(decoded).collect();
-    let mut documents: BTreeMap<Namespace, Vec<Vec<u8>>> = BTreeMap::new();
-    let (mut ended, mut last, mut switches) = (Vec::new(), None, 0);
-    while !cut.0.is_empty() {
-        let block = decoded(cut.next().expect("a block begins with its head, not with an end"));
-        let names: Vec<&str> = block.keys().map(String::as_str).collect();
-        assert_eq!(names, ["db", "collection", "EOF", "CRC"]);
-        let ns = Namespace::new(block.get_str("db").unwrap(), block.get_str("collection").unwrap());
-        assert!(!ended.contains(&ns), "{ns} goes on behind its end");
-        let all = documents.entry(ns.clone());
-        let of: Vec<Vec<u8>> = std::iter::from_fn(|| cut.next()).map(<[u8]>::to_vec).collect();
-        let crc = block.get_i64("CRC").unwrap() as u64;
-        if block.get_bool("EOF").unwrap() {
-            assert!(of.is_empty());
-            let std::collections::btree_map::Entry::Occupied(all) = all else { panic!("{ns} ends before it begins") };
-            assert_eq!(crc, if all.get().is_empty() { 0 } else { crc64(&all.get().concat()) }, "{ns}");
-            ended.push(ns);
-        } else {
-            assert_eq!(crc, 0);
-            all.or_default().extend(of);
-            switches += usize::from(last.as_ref() != Some(&ns));
-            last = Some(ns);
-        }
-    }
-    assert_eq!(ended.len(), documents.len(), "every namespace ends");
-    Parsed { head, listed, documents, switches }
-}
 
 fn write(place: &Path, state: &Memory) -> Unproven {
     write_archive(place, state, Some("6.0.5"), "r1", &Meter::default()).unwrap()
@@ -95,16 +23,9 @@ fn an_archive_is_byte_for_byte_what_the_format_says() {
     for name in ["state.archive", "state.archive.gz"] {
         let written = write(&home.path(name), state);
         assert!(!home.path(name).exists(), "it has its name only when it is proven");
-        let mut bytes = fs::read(written.path()).unwrap();
-        if name.ends_with(".gz") {
-            // One member from the first byte to the last.
-            let mut one = flate2::bufread::GzDecoder::new(&bytes[..]);
-            let mut out = Vec::new();
-            one.read_to_end(&mut out).unwrap();
-            assert!(one.into_inner().is_empty());
-            bytes = out;
-        }
-        let parsed = parse(&bytes);
+        let bytes = fs::read(written.path()).unwrap();
+        assert_eq!(bytes.starts_with(&[0x1f, 0x8b]), name.ends_with(".gz"));
+        let parsed = parse(&unpacked(bytes));
         assert_eq!(parsed.head.get_str("version").unwrap(), "0.1");
         assert_eq!(parsed.head.get_str("server_version").unwrap(), "6.0.5");
         assert!(parsed.head.get_i32("concurrent_collections").unwrap() > 0);
@@ -180,7 +101,9 @@ fn an_archive_gets_its_name_only_where_there_is_nothing() {
     assert_eq!(walk(home.0.path()), before);
     let written = write(&home.path("e.archive"), &state);
     assert_eq!(written.publish().unwrap(), home.path("e.archive"));
-    assert!(parse(&fs::read(home.path("e.archive")).unwrap()).documents[&Namespace::parse("shop.a")].len() == 1);
+    assert!(
+        parse(&fs::read(home.path("e.archive")).unwrap()).documents[&Namespace::parse("shop.a")].len() == 1
+    );
 }
 
 #[test]

@@ -7,8 +7,8 @@ use crate::common::truth::{compare_dump, compare_server};
 use crate::zoo::{Memory, ZERO, bytes, fill, zoo};
 use crate::{Home, connect, databases, load, start, verify, with};
 use bson::{Document, Timestamp, doc};
-use pitstop::domain::progress::{Meter, Phase};
 use pitstop::domain::how::{Checks, WriteConcern};
+use pitstop::domain::progress::{Meter, Phase};
 use pitstop::domain::{Class, Namespace, Position};
 use pitstop::engine::output::State;
 use pitstop::target::{DumpOptions, MARK, Ttl, write_dump};
@@ -37,7 +37,8 @@ fn a_zoo_arrives_exactly_on_an_isolated_server() {
     let checks = Checks { db_hash: true, validate: true, ..Checks::default() };
     let bound = Position::new(1, 1);
     block_on(server.ask(&state.specs, &checks, bound, &mut verification, &meter)).unwrap();
-    let said: Vec<_> = verification.collections.iter().filter(|c| !c.ok()).map(|c| (&c.ns, &c.differences)).collect();
+    let said: Vec<_> =
+        verification.collections.iter().filter(|c| !c.ok()).map(|c| (&c.ns, &c.differences)).collect();
     assert!(verification.ok(), "{said:?}");
     let many = verification.collections.iter().find(|c| c.ns == Namespace::parse("zoo.many")).unwrap();
     assert_eq!(many.db_hash.as_ref(), truth.dbs["zoo"]["many"].content.as_ref().map(|c| &c.md5));
@@ -233,7 +234,8 @@ fn states_of_old_servers_arrive_exactly() {
         assert!(verification.ok(), "{name}: {wrong:?}");
         assert_eq!(compare_server(peer.uri(), want), Vec::<String>::new(), "{name}");
         assert!(loaded.notes.is_empty(), "{name}: {:?}", loaded.notes);
-        let written = write_dump(&home.path("dump"), &walked.state, &DumpOptions::new("r1", None), &meter).unwrap();
+        let written =
+            write_dump(&home.path("dump"), &walked.state, &DumpOptions::new("r1", None), &meter).unwrap();
         assert!(written.verification.ok());
         assert_eq!(compare_dump(&home.path("dump"), want), Vec::<String>::new(), "{name}");
         // The product reads its own dump back as the same collections.

@@ -3,9 +3,9 @@
 //! indexes are compared.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod archive;
 #[path = "../common/mod.rs"]
 mod common;
-mod archive;
 mod dump;
 mod guards;
 mod isolated;

@@ -118,10 +118,13 @@ fn a_load_goes_on_from_what_is_proven_on_a_server() {
     let server = connect(&peer);
     let first = Arc::new(Notes::default());
     let meter = Meter::default();
-    let failed = block_on(server.load(&FailsLast(three(), &first), &options("r1", &[], first.clone()), &meter));
+    let failed =
+        block_on(server.load(&FailsLast(three(), &first), &options("r1", &[], first.clone()), &meter));
     assert_eq!(failed.unwrap_err().cause, "for the test");
     let done = first.names();
-    assert!(done.starts_with(&["shop.a".to_owned(), "shop.b".to_owned()]) && !done.contains(&"shop.c".to_owned()));
+    assert!(
+        done.starts_with(&["shop.a".to_owned(), "shop.b".to_owned()]) && !done.contains(&"shop.c".to_owned())
+    );
 
     // Without the ids nobody may touch it.
     let strange = block_on(server.load(&three(), &options("r9", &["r8"], Notes::after(&first)), &meter));
@@ -138,7 +141,8 @@ fn a_load_goes_on_from_what_is_proven_on_a_server() {
     peer.run("shop", doc! { "delete": "b", "deletes": [{ "q": { "_id": 7 }, "limit": 1 }] });
     let (state, emitted) = counted(three());
     let second = Notes::after(&first);
-    let loaded = block_on(server.load_and_compare(&state, &options("r2", &["r0", "r1"], second.clone()), &meter));
+    let loaded =
+        block_on(server.load_and_compare(&state, &options("r2", &["r0", "r1"], second.clone()), &meter));
     let (loaded, found) = loaded.unwrap();
     assert!(found.ok(), "{found:?}");
     assert_eq!(loaded.kept, (1, 3000));
@@ -189,10 +193,20 @@ fn a_dump_goes_on_from_what_is_proven() {
     assert!(written.verification.ok() && written.dir == dir);
     assert_eq!((written.kept, emitted.load(Ordering::SeqCst)), ((1, 3000), 3000));
     assert_eq!(fs::metadata(dir.join("shop/a.bson")).unwrap().modified().unwrap(), kept);
-    let mut names: Vec<_> =
-        fs::read_dir(dir.join("shop")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = fs::read_dir(dir.join("shop"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
-    let want = ["a.bson", "a.metadata.json", "b.bson", "b.metadata.json", "c.bson", "c.metadata.json", "view.metadata.json"];
+    let want = [
+        "a.bson",
+        "a.metadata.json",
+        "b.bson",
+        "b.metadata.json",
+        "c.bson",
+        "c.metadata.json",
+        "view.metadata.json",
+    ];
     assert_eq!(names, want);
     for (name, count) in [("a", 3000), ("b", 2000), ("c", 1000)] {
         let content = crate::common::dump::content(&fs::read(dir.join(format!("shop/{name}.bson"))).unwrap());
@@ -220,7 +234,8 @@ fn plain(peer: &Peer, options: &LoadOptions) -> Result<()> {
 
 #[test]
 fn a_replica_set_sees_the_write_concern() {
-    let peer = Peer::start(Kind::ReplicaSet, &["--setParameter", "reportOpWriteConcernCountersInServerStatus=true"]);
+    let peer =
+        Peer::start(Kind::ReplicaSet, &["--setParameter", "reportOpWriteConcernCountersInServerStatus=true"]);
     let counters = || {
         let status = command_on(&peer.client(), "admin", doc! { "serverStatus": 1 });
         let inserts = status.get_document("opWriteConcernCounters").unwrap().get_document("insert").unwrap();
@@ -239,7 +254,10 @@ fn a_replica_set_sees_the_write_concern() {
     // More members than there are: told, and marked or untouched.
     let two = WriteConcern::Members(NonZeroU32::new(2).unwrap());
     let error = plain(&peer, &LoadOptions { write_concern: two, ..with(Ttl::Keep) }).unwrap_err();
-    assert!(error.cause.contains("write concern") || error.cause.contains("Not enough data-bearing"), "{error}");
+    assert!(
+        error.cause.contains("write concern") || error.cause.contains("Not enough data-bearing"),
+        "{error}"
+    );
     let there = databases(peer.uri());
     assert!(there.contains(&MARK.to_owned()) || !there.contains(&"shop".to_owned()), "{there:?}");
 }
@@ -269,7 +287,10 @@ fn no_more_write_at_a_time_than_asked_for_and_a_limited_load_is_exact() {
     peer.wipe();
     let meter = Meter::default();
     let cancel = meter.clone();
-    let mut state = Memory::one("shop.a", &(0..3000).map(|n| doc! { "_id": n, "s": "x".repeat(1000) }).collect::<Vec<_>>());
+    let mut state = Memory::one(
+        "shop.a",
+        &(0..3000).map(|n| doc! { "_id": n, "s": "x".repeat(1000) }).collect::<Vec<_>>(),
+    );
     let emitted = AtomicUsize::new(0);
     state.hook = Some(Box::new(move |_| {
         if emitted.fetch_add(1, Ordering::SeqCst) == 100 {

@@ -12,13 +12,13 @@ pub use manifest::{Line, Manifest, SliceRecord};
 use crate::domain::coverage::Gap;
 use crate::domain::progress::Meter;
 use crate::domain::{Class, Error, Position, Result};
+use crate::ops::signals::cancel_on_signals;
 use crate::source::live::connection::{Concern, Trouble};
 use crate::source::live::folder::{Folder, Wait, last_entry};
 use crate::source::live::recorder::{Codec, Limits, Recorder};
 use crate::source::live::run::run;
 use crate::source::live::secure::{Backoff, PATIENCE, ended};
 use crate::source::live::{Connection, SetIdentity};
-use crate::ops::signals::cancel_on_signals;
 
 /// How often the source is asked for more when there was no more.
 const LOOK: Duration = Duration::from_millis(500);

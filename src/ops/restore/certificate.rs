@@ -95,7 +95,11 @@ fn cell(value: &Value) -> String {
     out
 }
 
-fn markdown(certificate: &Value, job: &Job, outcome: &Outcome) -> std::result::Result<String, std::fmt::Error> {
+fn markdown(
+    certificate: &Value,
+    job: &Job,
+    outcome: &Outcome,
+) -> std::result::Result<String, std::fmt::Error> {
     let at = |path: &str| certificate.pointer(path).unwrap_or(&Value::Null);
     let number = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_u64).unwrap_or(0);
     let mut out = String::new();
@@ -171,10 +175,14 @@ fn markdown(certificate: &Value, job: &Job, outcome: &Outcome) -> std::result::R
 
     let queries = at("/verification/queries").as_array().filter(|all| !all.is_empty());
     if let Some(queries) = queries {
-        writeln!(out, "\n## What was checked\n\n| check | namespace | must find | found | |\n|---|---|---|---:|---|")?;
+        writeln!(
+            out,
+            "\n## What was checked\n\n| check | namespace | must find | found | |\n|---|---|---|---:|---|"
+        )?;
         for query in queries {
             let part = |name: &str| cell(query.get(name).unwrap_or(&Value::Null));
-            let result = if query.get("ok") == Some(&Value::Bool(true)) { "as it must be" } else { "**FAILED**" };
+            let result =
+                if query.get("ok") == Some(&Value::Bool(true)) { "as it must be" } else { "**FAILED**" };
             let (name, ns, expect) = (part("name"), part("ns"), part("expect"));
             writeln!(out, "| {name} | {ns} | {expect} | {} | {result} |", count(number(query, "/found")))?;
         }

@@ -42,10 +42,8 @@ impl Work<'_> {
     pub fn carry_out(&self, workspace: &Workspace, journal: &Journal, outcome: &mut Outcome) -> Result<()> {
         let Work { runtime, job, target, earlier, meter, .. } = *self;
         for id in earlier.open_ids() {
-            journal.record(
-                "restore-goes-on-from",
-                serde_json::json!({ "restore": job.id, "unfinished": id }),
-            )?;
+            journal
+                .record("restore-goes-on-from", serde_json::json!({ "restore": job.id, "unfinished": id }))?;
         }
         let left = match target {
             TargetSpec::Isolated => earlier.server(job)?,
@@ -155,7 +153,9 @@ impl Work<'_> {
         }
         let died = ready.isolated.obituary();
         let error = match &died {
-            Some(last) => Box::new(Error { cause: format!("{}; mongod says: {last}", error.cause), ..*error }),
+            Some(last) => {
+                Box::new(Error { cause: format!("{}; mongod says: {last}", error.cause), ..*error })
+            }
             None => error,
         };
         if died.is_some() && super::checkpoint::any(self.dir) && error.class == Class::Failed {
@@ -335,9 +335,8 @@ impl Work<'_> {
         outcome: &mut Outcome,
     ) -> Result<()> {
         let how = &self.job.how;
-        let asked = server
-            .ask(state.collections(), &how.checks, self.job.bound, &mut found, self.meter)
-            .await;
+        let asked =
+            server.ask(state.collections(), &how.checks, self.job.bound, &mut found, self.meter).await;
         outcome.verified(&found);
         asked?;
         judge(&found, outcome)?;
@@ -384,7 +383,9 @@ pub(super) fn started_over(id: &str) -> String {
 
 fn went_on(id: &str, (collections, documents): (u64, u64)) -> String {
     match collections {
-        0 => format!("the restore {id} was not finished; nothing it left was complete, and this one started over"),
+        0 => format!(
+            "the restore {id} was not finished; nothing it left was complete, and this one started over"
+        ),
         _ => format!(
             "the restore {id} was not finished; {collections} collections with {documents} documents that it had \
              written were read, found to be right, and kept"

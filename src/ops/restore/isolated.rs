@@ -11,9 +11,7 @@ use crate::domain::Result;
 use crate::domain::progress::Meter;
 use crate::target::isolated::GRACE;
 use crate::target::registry::{Record, RunState};
-use crate::target::{
-    Isolated, IsolatedOptions, Mongod, Registry, check_version, find_mongod, require_space,
-};
+use crate::target::{Isolated, IsolatedOptions, Mongod, Registry, check_version, find_mongod, require_space};
 
 /// A server that takes documents.
 pub(super) struct Ready {
