@@ -409,7 +409,7 @@ fn what_was_made_from_other_sources_is_not_kept() {
     let (source, dump) = (place.path().join("source"), place.path().join("dump"));
     let copied = Command::new("cp").arg("-r").arg(fixture("v60").join("dump-dir")).arg(&source).status();
     assert!(copied.unwrap().success());
-    let case = place.path().join("case").display().to_string();
+    let case = machine.state().join("case").display().to_string();
     let mut restore = Restore::of(&machine, &truth, &format!("dump:{}", dump.display()));
     restore.args[1] = source.display().to_string();
     restore.args.extend(["--case".to_owned(), case]);
