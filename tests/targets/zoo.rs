@@ -166,6 +166,21 @@ pub fn fill(peer: &Peer) {
         "zoo",
         doc! { "update": "zeros", "updates": [{ "q": {}, "u": { "$set": { "z": ZERO, "deep": { "z": ZERO } } }, "multi": true }] },
     );
+    // What a log can hold and an insert cannot make: `_id` behind other fields.
+    run("zoo", doc! { "create": "late" });
+    run("zoo", doc! { "create": "late ring", "capped": true, "size": 8192 });
+    for n in 0..6 {
+        for name in ["zoo.late", "zoo.late ring"] {
+            let operation = |o: Document| doc! { "op": "i", "ns": name, "o": o };
+            let late = [doc! { "n": 6 - n, "_id": 10 * n }, doc! { "z": ZERO, "_id": 10 * n + 1, "y": ZERO }];
+            let all: Vec<Document> = late.into_iter().map(operation).collect();
+            run("admin", doc! { "applyOps": all, "allowAtomic": false });
+        }
+        insert("zoo", "late ring", vec![doc! { "_id": 10 * n + 2 }]);
+    }
+    let stored = raw(peer, &Namespace::parse("zoo.late"));
+    let ends = |one: &Vec<u8>| one.starts_with(&bytes(&doc! { "z": ZERO, "_id": 1, "y": ZERO })[..10]);
+    assert!(stored.iter().any(ends), "the server stores what it is told to");
     insert("zoo", "zeros", (100..120).map(|n| doc! { "_id": n, "plain": true }).collect());
 
     run("zoo", doc! { "create": "ring", "capped": true, "size": 8192, "max": 20 });
