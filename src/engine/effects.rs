@@ -114,6 +114,15 @@ impl<'a> Effects<'a> {
         Some((number, self.nets.get(number)?))
     }
 
+    /// How many bytes documents may gain by this, at most about: whole bodies, and updates.
+    pub fn bytes(&self) -> u64 {
+        let puts = self.nets.iter().map(|net| match net.origin {
+            Origin::Put(body) => body.bytes().len() as u64,
+            _ => 0,
+        });
+        puts.sum::<u64>() + self.patches.iter().map(|p| p.o.bytes().len() as u64).sum::<u64>()
+    }
+
     /// The keys of the documents touched, with their numbers.
     pub fn keys(&self) -> impl Iterator<Item = (DocKey, usize)> + '_ {
         self.by_key.iter().map(|(key, &number)| (*key, number as usize))

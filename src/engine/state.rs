@@ -104,6 +104,7 @@ impl<'a> Folded<'a> {
                 indexes: Vec::new(),
                 ordered: false,
                 documents: 0,
+                bytes: 0,
             };
             parts.push((
                 spec,
@@ -146,6 +147,7 @@ impl<'a> Folded<'a> {
     ) -> Result<(CollectionSpec, Stored<'a>)> {
         let ordered = coll.is_capped();
         let silent = ordered && server.is_none_or(|v| v < SILENT_EVICTION_BELOW);
+        let bytes = coll.base.iter().map(|region| region.len() as u64).sum::<u64>() + coll.effects.bytes();
         let (chunks, documents) = if ordered {
             let items = in_order(&coll, silent, edge)?;
             let count = items.len() as u64;
@@ -160,6 +162,7 @@ impl<'a> Folded<'a> {
             indexes: coll.indexes.specs().to_vec(),
             ordered,
             documents,
+            bytes,
         };
         let seen = coll.effects.nets().iter().map(|_| AtomicBool::new(false)).collect();
         Ok((spec, Stored { coll: Some(coll), chunks, seen, may_be_evicted: silent }))

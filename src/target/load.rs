@@ -105,9 +105,8 @@ impl Server {
         }
         let shapes = specs.iter().map(|s| shape(s, version, opts.ttl)).collect::<Result<Vec<_>>>()?;
         // Once more, right before the first write: somebody may have come between.
-        self.require_empty().await?;
         meter.check(DOING)?;
-        self.mark(&opts.restore_id).await?;
+        self.begin(&opts.restore_id).await?;
 
         meter.enter(Phase::Load, specs.iter().map(|s| s.documents).sum());
         self.create_all(specs, &shapes, opts.workers, meter).await?;

@@ -84,6 +84,7 @@ impl Memory {
                     indexes,
                     ordered: options.get_bool("capped").unwrap_or(false),
                     documents: 0,
+                    bytes: 0,
                 };
                 let documents = match kind {
                     CollectionKind::View => vec![],
@@ -106,6 +107,7 @@ impl Memory {
             indexes: vec![bytes(&doc! { "v": 2, "key": { "_id": 1 }, "name": "_id_" })],
             ordered: false,
             documents: documents.len() as u64,
+            bytes: 0,
         };
         Memory { specs: vec![spec], documents: vec![documents.iter().map(bytes).collect()], hook: None }
     }
