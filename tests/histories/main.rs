@@ -26,6 +26,7 @@ mod oracle;
 mod past;
 mod play;
 mod scripted;
+mod sent;
 mod steps;
 mod updates;
 

@@ -196,7 +196,7 @@ fn renamed(dump: &Dump, entries: &[Vec<u8>]) -> bool {
 }
 
 /// A dump and the oplog since, opened.
-struct Rolled {
+pub struct Rolled {
     name: String,
     edge: Position,
     workspace: Workspace,
@@ -206,7 +206,7 @@ struct Rolled {
 }
 
 impl Rolled {
-    fn new(dump: &Dump, folder: &std::path::Path, entries: &[Vec<u8>]) -> Rolled {
+    pub fn new(dump: &Dump, folder: &std::path::Path, entries: &[Vec<u8>]) -> Rolled {
         let case = tempfile::tempdir().unwrap();
         let options = OpenOptions {
             sources: vec![dump.dir.clone().into(), folder.to_owned().into()],
@@ -220,7 +220,7 @@ impl Rolled {
         Rolled { name, edge: dump.edge, workspace, suspect: renamed(dump, entries), _case: case }
     }
 
-    fn state(&self, bound: Position) -> pitstop::domain::Result<Walk<'_>> {
+    pub fn state(&self, bound: Position) -> pitstop::domain::Result<Walk<'_>> {
         let snapshot = &self.workspace.snapshots[0];
         walk(&self.workspace, snapshot, bound, &WalkOptions::default(), &Meter::default())
     }
