@@ -105,9 +105,8 @@ impl Server {
         }
         let shapes = specs.iter().map(|s| shape(s, version, opts.ttl)).collect::<Result<Vec<_>>>()?;
         // Once more, right before the first write: somebody may have come between.
-        self.require_empty().await?;
         meter.check(DOING)?;
-        self.mark(&opts.restore_id).await?;
+        self.begin(&opts.restore_id).await?;
 
         meter.enter(Phase::Load, specs.iter().map(|s| s.documents).sum());
         self.create_all(specs, &shapes, opts.workers, meter).await?;
@@ -227,6 +226,8 @@ fn refuse_expiry(specs: &[CollectionSpec]) -> Result<()> {
     .err()
 }
 
+const WAYS: [Way; 3] = [Way::Insert, Way::Literal, Way::Operation];
+
 /// Sends the documents of one chunk: one command under way while the next fills.
 struct Writer<'a> {
     server: &'a Server,
@@ -235,21 +236,22 @@ struct Writer<'a> {
     ordered: bool,
     insert: Batch,
     literal: Batch,
+    operation: Batch,
     under_way: Option<JoinHandle<Result<()>>>,
 }
 
 impl<'a> Writer<'a> {
     fn new(server: &'a Server, runtime: &'a Handle, spec: &CollectionSpec) -> Self {
         let ns = spec.data_ns();
-        let batch = |way| Batch::new(way, &ns.coll, spec.ordered);
-        let (insert, literal) = (batch(Way::Insert), batch(Way::Literal));
-        Writer { server, runtime, ns, ordered: spec.ordered, insert, literal, under_way: None }
+        let [insert, literal, operation] = WAYS.map(|way| Batch::new(way, &ns, spec.ordered));
+        Writer { server, runtime, ns, ordered: spec.ordered, insert, literal, operation, under_way: None }
     }
 
     fn batch(&mut self, way: Way) -> &mut Batch {
         match way {
             Way::Insert => &mut self.insert,
             Way::Literal => &mut self.literal,
+            Way::Operation => &mut self.operation,
         }
     }
 
@@ -262,7 +264,7 @@ impl<'a> Writer<'a> {
         let command = self.batch(way).take();
         let (server, ns) = (self.server.clone(), self.ns.clone());
         self.under_way = Some(self.runtime.spawn(async move {
-            let reply = server.run_raw(&ns.db, command.clone()).await.map_err(|e| {
+            let reply = server.run_raw(way.db(&ns), command.clone()).await.map_err(|e| {
                 Error::failed("writing documents of", format_args!("{:?}", ns.to_string()), e)
                     .hint("the target stays marked as unfinished.")
             })?;
@@ -283,9 +285,10 @@ impl Drain for Writer<'_> {
     fn take(&mut self, document: &[u8]) -> Result<()> {
         let way = Way::of(document);
         if self.ordered {
-            let other = if way == Way::Insert { Way::Literal } else { Way::Insert };
-            if !self.batch(other).is_empty() {
-                self.send(other)?;
+            for other in WAYS {
+                if other != way && !self.batch(other).is_empty() {
+                    self.send(other)?;
+                }
             }
         }
         if self.batch(way).is_full_for(document.len()) {
@@ -296,8 +299,7 @@ impl Drain for Writer<'_> {
     }
 
     fn finish(mut self) -> Result<()> {
-        self.send(Way::Insert)?;
-        self.send(Way::Literal)?;
+        WAYS.into_iter().try_for_each(|way| self.send(way))?;
         self.arrive()
     }
 }

@@ -372,19 +372,22 @@ impl Player<'_> {
             2 => self.run(&db, doc! { "emptycapped": name }),
             3 => {
                 let (ns, cmd) = (format!("{db}.{name}"), format!("{db}.$cmd"));
-                // A fresh `_id`: over an existing document this is an update that is logged as an
-                // insert, which in a capped collection keeps its place.
-                let mut one = document(&mut self.random, bson::oid::ObjectId::new().into());
-                // Of this command the server stores another document than it logs: with the time
-                // in place of the zero.
-                one.remove("zero");
+                // Of several at once; or one by one, as two are that are no longer all of documents.
+                let id = id(&mut self.random);
+                let mut one = document(&mut self.random, id);
+                let count = 1 + self.random.below(3);
+                let atomic = count < 3 && self.random.one_in(2);
+                if atomic {
+                    // For this the server stores its clock, and nobody knows which.
+                    one.remove("zero");
+                }
                 let ops = [
                     doc! { "op": "i", "ns": &ns, "o": one },
                     doc! { "op": "d", "ns": &ns, "o": { "_id": 3 } },
                     doc! { "op": "c", "ns": cmd, "o": { "create": "made" } },
                 ];
-                let ops: Vec<Document> = ops.into_iter().take(1 + self.random.below(3)).collect();
-                self.run("admin", doc! { "applyOps": ops })
+                let ops: Vec<Document> = ops.into_iter().take(count).collect();
+                self.run("admin", doc! { "applyOps": ops, "allowAtomic": atomic })
             }
             4 => {
                 let user = format!("u{}", self.random.below(5));

@@ -14,13 +14,13 @@ use crate::domain::source::Source;
 use crate::domain::{Class, Error, Result};
 use crate::engine::output::State;
 use crate::ops::plan::{PlanRequest, Planned, plan};
+use crate::ops::preflight::{Place, preflight};
 use crate::ops::select::Selected;
 use crate::ops::walk::WalkOptions;
 use crate::ops::{OpenOptions, Workspace};
 use crate::target::isolated::GRACE;
 use crate::target::{
-    Isolated, IsolatedOptions, LoadOptions, Registry, Server, Ttl, Verification, check_version, find_mongod,
-    require_space, write_dump,
+    Isolated, IsolatedOptions, LoadOptions, Registry, Server, Ttl, Verification, find_mongod, write_dump,
 };
 
 /// How often progress is written for those who watch.
@@ -145,9 +145,7 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
     let result = {
         // The server starts while the oplog is walked; both are needed before the first write.
         let starting = match target {
-            TargetSpec::Isolated => {
-                Some(runtime.spawn(start_isolated(job.clone(), snapshot_version(&workspace, &job))))
-            }
+            TargetSpec::Isolated => Some(runtime.spawn(start_isolated(job.clone()))),
             _ => None,
         };
         // What goes in is hashed while the log is walked: both read it, from the disk once.
@@ -201,22 +199,18 @@ fn stop_on_signal(meter: &Meter) -> Result<()> {
     Ok(())
 }
 
-fn snapshot_version(workspace: &Workspace, job: &Job) -> Option<(u32, u32)> {
-    crate::ops::plan::base(workspace, job.snapshot.as_deref(), job.bound).ok().and_then(|s| s.base.server)
-}
+type Started = (Isolated, Place, (u32, u32, u32));
 
-type Started = (Isolated, Vec<String>, (u32, u32, u32));
-
-async fn start_isolated(job: Job, snapshot: Option<(u32, u32)>) -> Result<Started> {
+async fn start_isolated(job: Job) -> Result<Started> {
     let mongod = find_mongod(job.mongod.as_deref(), None)?;
-    let notes: Vec<String> = check_version(mongod.version, snapshot)?.into_iter().collect();
     let version = mongod.version;
     let dir = targets_dir()?.join(&job.id);
+    let place = Place::isolated(&mongod, &dir);
     let options = IsolatedOptions { port: job.port, ..IsolatedOptions::new(dir, mongod) };
     let isolated = Isolated::start(options, &Meter::default()).await?;
     // Registered at once: whatever happens to this process, `pitstop targets` knows of the server.
     Registry::open(&registry_dir()?)?.add(&isolated, Some(&job.case.display().to_string()))?;
-    Ok((isolated, notes, version))
+    Ok((isolated, place, version))
 }
 
 fn targets_dir() -> Result<PathBuf> {
@@ -258,24 +252,23 @@ async fn discard(isolated: &Isolated) -> Result<()> {
     registry.delete(&isolated.id)
 }
 
-/// About how many bytes a restore writes: what it reads, at most.
-fn needs(planned: &Planned<'_>) -> u64 {
-    planned.plan.cost.snapshot_bytes + planned.plan.cost.oplog_bytes
-}
-
 fn to_isolated(
     runtime: &tokio::runtime::Runtime,
     job: &Job,
     planned: Planned<'_>,
-    (isolated, notes, version): Started,
+    (isolated, place, version): Started,
     meter: &Meter,
     outcome: &mut Outcome,
 ) -> Result<()> {
     outcome.planned(&planned.plan);
-    outcome.notes.extend(planned.plan.notes.iter().cloned().chain(notes));
-    if let Err(error) = require_space(&isolated.dir, needs(&planned)) {
-        runtime.block_on(discard(&isolated))?;
-        return Err(error);
+    outcome.notes.extend(planned.plan.notes.iter().cloned());
+    let state = Selected::new(&planned.walk.state, &job.selection())?;
+    match preflight(&state, planned.snapshot, &place) {
+        Ok(notes) => outcome.notes.extend(notes),
+        Err(error) => {
+            runtime.block_on(discard(&isolated))?;
+            return Err(error);
+        }
     }
     outcome.restored = Some(Restored::Isolated {
         id: isolated.id.clone(),
@@ -285,7 +278,6 @@ fn to_isolated(
         pid: isolated.pid,
         version: format!("{}.{}.{}", version.0, version.1, version.2),
     });
-    let state = Selected::new(&planned.walk.state, &job.selection())?;
     let loaded = runtime.block_on(async {
         let server = isolated.connect().await?;
         load_and_verify(&server, &state, Ttl::Keep, job, meter, outcome).await?;
@@ -321,7 +313,7 @@ fn to_other(
     let state = Selected::new(&planned.walk.state, &job.selection())?;
     match target {
         TargetSpec::Dump(dir) => {
-            require_space(dir, needs(&planned))?;
+            outcome.notes.extend(preflight(&state, planned.snapshot, &Place::dump(dir))?);
             let written =
                 write_dump(dir, &state, planned.snapshot.server_version.as_deref(), &job.id, meter)?;
             outcome.restored = Some(Restored::Dump { dir: dir.clone() });
@@ -330,9 +322,9 @@ fn to_other(
         }
         TargetSpec::Server(uri) => runtime.block_on(async {
             let server = Server::connect(uri).await?;
-            let version = server.version().await?;
-            outcome.notes.extend(check_version(version, planned.snapshot.base.server)?);
             guard(&server, &planned).await?;
+            let place = Place::server(&server).await?;
+            outcome.notes.extend(preflight(&state, planned.snapshot, &place)?);
             let ids: Vec<String> = earlier.iter().map(|e| e.id.clone()).collect();
             if let Some(id) = server.remove_unfinished(&ids).await? {
                 outcome.notes.push(started_over(&id));
@@ -377,7 +369,7 @@ async fn load_and_verify(
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
     let options = LoadOptions { workers, ttl, restore_id: job.id.clone() };
     let (users, rest) = (Selected::treated(state, true), Selected::treated(state, false));
-    outcome.notes.extend(server.load_users(&users).await?);
+    outcome.notes.extend(server.load_users(&users, &job.id).await?);
     let (loaded, verification) = server.load_and_verify(&rest, &options, meter).await?;
     outcome.notes.extend(loaded.notes.iter().cloned());
     outcome.notes.extend(loaded.deferred_ttl.iter().map(|what| format!("not built, as asked: {what}")));
