@@ -21,6 +21,7 @@ mod common;
 mod random;
 
 mod dump;
+mod every;
 mod live;
 mod oracle;
 mod past;
@@ -28,6 +29,7 @@ mod play;
 mod scripted;
 mod sent;
 mod steps;
+mod told;
 mod updates;
 
 use common::server::{Kind, Server};

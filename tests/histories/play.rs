@@ -144,7 +144,7 @@ fn play(server: &Server, random: Random, steps: usize) -> (Played, Random) {
 
 /// Truths inside the last step, where it was a prepared transaction: up to its decision the
 /// server held what it held before, and the noise beside it.
-fn undecided(entries: &[Vec<u8>], before: &Checkpoint, now: &Checkpoint) -> Vec<Checkpoint> {
+pub fn undecided(entries: &[Vec<u8>], before: &Checkpoint, now: &Checkpoint) -> Vec<Checkpoint> {
     let Some(at) = entries.iter().position(|e| command(e, "prepare")) else {
         // Every part of a chain but the last changes nothing.
         let parts = entries.iter().take_while(|e| command(e, "partialTxn"));

@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn a_disk_that_is_too_small_is_refused_with_both_numbers() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(roomy(&with(doc! {}, 1000), dir.path(), 0).unwrap().contains("1000 B"));
+        assert!(roomy(&with(doc! {}, 1000), dir.path(), 0).unwrap().contains("1.0 kB"));
         let free = free_space(dir.path()).unwrap();
         for much in [free, u64::MAX / 2] {
             let error = roomy(&with(doc! {}, much), &dir.path().join("not/yet"), 0).unwrap_err();
