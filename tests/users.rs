@@ -113,3 +113,44 @@ fn they_come_along_when_asked_for_and_lock_nobody_out() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(names(target.uri()), ["admin.pitstop", "shop.early", "shop.late"]);
 }
+
+#[test]
+fn what_fails_among_them_leaves_the_target_marked() {
+    let (_home, sources) = recorded();
+    let machine = Machine::new();
+    let target = Server::standalone();
+    let client = target.client();
+    let args = [
+        "restore",
+        &sources[0],
+        &sources[1],
+        "--after",
+        "end",
+        "--yes",
+        "--with-users",
+        "--target",
+        target.uri(),
+    ];
+    let fail = |mode: bson::Bson| {
+        let data = doc! { "failCommands": ["_mergeAuthzCollections"], "errorCode": 8000 };
+        command_on(
+            &client,
+            "admin",
+            doc! { "configureFailPoint": "failCommand", "mode": mode, "data": data },
+        );
+    };
+    fail("alwaysOn".into());
+    let ran = machine.run(&args);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let names = || block_on(client.list_database_names().into_future()).unwrap();
+    assert!(names().iter().any(|n| n == "pitstop_incomplete"), "{:?}", names());
+    let left = cursor_on(&client, "admin", doc! { "listCollections": 1, "nameOnly": true });
+    assert!(left.iter().all(|c| c.get_str("name").unwrap().starts_with("system.")), "{left:?}");
+
+    // The same again, without the obstacle, starts over and ends well.
+    fail("off".into());
+    let ran = machine.run(&args);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(!names().iter().any(|n| n == "pitstop_incomplete"), "{:?}", names());
+    assert_eq!(self::names(target.uri()), ["admin.pitstop", "shop.early", "shop.late"]);
+}

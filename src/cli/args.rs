@@ -63,7 +63,8 @@ pub struct LookArgs {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed; 2 usage; 3 verification found a difference;
-4 gap, stop outside the valid range, or an operation that cannot be replayed;
+4 gap, stop outside the valid range, an operation that cannot be replayed,
+  or a target that cannot hold the state;
 5 refused by a safety rule, or not confirmed; 130 interrupted.";
 
 /// The commands.

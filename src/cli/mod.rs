@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod config;
+mod crash;
 mod output;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use crate::domain::{Class, Error, Result};
 
 /// Runs the program and gives its exit code.
 pub fn run() -> ExitCode {
+    crash::report_panics();
     let cli = Cli::parse();
     let Some(command) = cli.command else { return ended(commands::screens::run(&cli.screens)) };
     ended(match command {

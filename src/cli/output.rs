@@ -82,8 +82,8 @@ pub fn gap(gap: &Gap) -> Value {
     json!({ "kind": "gap", "after": place(gap.after), "before": place(gap.before) })
 }
 
-/// The object of `plan`.
-pub fn plan(plan: &Plan, after: Option<&After>) -> Value {
+/// The object of `plan`; `refusal` is why a restore would be refused.
+pub fn plan(plan: &Plan, after: Option<&After>, refusal: Option<&Error>) -> Value {
     let mut value = serde_json::to_value(plan).unwrap_or_default();
     if let Value::Object(map) = &mut value {
         map.insert("from".into(), place(plan.from));
@@ -94,6 +94,8 @@ pub fn plan(plan: &Plan, after: Option<&After>) -> Value {
             value["until"] = place(after.until);
             map.insert("after".into(), value);
         }
+        let refused = refusal.map(|e| json!({ "place": e.place, "cause": e.cause, "hint": e.hint }));
+        map.insert("refused".into(), refused.unwrap_or(Value::Null));
     }
     value
 }

@@ -147,6 +147,18 @@ impl<'a> Doc<'a> {
         self.iter().next().and_then(Result::ok)
     }
 
+    /// Whether `_id` comes first, as servers put it where they make a document.
+    pub fn starts_with_id(self) -> bool {
+        self.first_elem().is_some_and(|e| e.name == b"_id")
+    }
+
+    /// Whether a field at the top, other than `_id`, is `Timestamp(0,0)`: servers take that in an
+    /// insert or a replacement as a request for their clock.
+    pub fn has_zero_timestamp(self) -> bool {
+        let zero = |e: &Elem<'_>| e.kind == kind::TIMESTAMP && e.value.iter().all(|&b| b == 0);
+        self.iter().map_while(Result::ok).any(|e| zero(&e) && e.name != b"_id")
+    }
+
     /// Walks everything, nested documents too; UTF-8 is not required (servers store what they get).
     pub fn validate(self) -> Result<(), Fault> {
         self.validate_at(0)

@@ -4,7 +4,7 @@
 //! of updates. Nothing is applied here and nothing is copied: bodies stay where they are in the
 //! oplog until the state is streamed out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::bson::Doc;
@@ -47,8 +47,7 @@ pub struct Net<'a> {
     pub origin: Origin<'a>,
     /// The newest update of the chain, an index into [`Effects::patches`]; [`NONE`] = no update.
     pub chain: u32,
-    /// Whether the body put whole is stored as it is logged, wherever its `_id` stands. (Measured
-    /// on 6.0: an insert of its own is; one inside somebody's `applyOps` gets its `_id` in front.)
+    /// Whether the body put whole is stored as it is logged, wherever its `_id` stands; see [`Way`].
     pub as_logged: bool,
     /// Number of the last insert of this document, counted over the collection; 0 = none seen.
     /// Natural order is insertion order.
@@ -69,6 +68,18 @@ pub struct Patch<'a> {
 /// The end of a chain.
 pub const NONE: u32 = u32::MAX;
 
+/// How a document came into the log whole, which decides what the server stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// As an operation of its own, of a transaction, or of a group of the server's: an insert is
+    /// stored as it is logged.
+    Plain,
+    /// In an `applyOps` that somebody sent and that was carried out, and logged, as one. Measured
+    /// on 6.0: an insert puts `_id` in front; over a document that is there it takes that one's
+    /// place; and in any whole document a zero timestamp at the top became the server's clock.
+    Sent,
+}
+
 /// The net effects on one collection.
 #[derive(Debug, Clone, Default)]
 pub struct Effects<'a> {
@@ -76,6 +87,10 @@ pub struct Effects<'a> {
     nets: Vec<Net<'a>>,
     patches: Vec<Patch<'a>>,
     inserts: u64,
+    /// Documents whose content the log does not tell, and where they were written.
+    untold: BTreeMap<u32, Position>,
+    /// Documents that keep their place if the snapshot has them, and where that was decided.
+    placed: BTreeMap<u32, Position>,
 }
 
 /// An update of a document that a delete has removed before: impossible in a sound oplog.
@@ -97,6 +112,15 @@ impl<'a> Effects<'a> {
     pub fn get(&self, key: DocKey) -> Option<(usize, &Net<'a>)> {
         let number = *self.by_key.get(&key)? as usize;
         Some((number, self.nets.get(number)?))
+    }
+
+    /// How many bytes documents may gain by this, at most about: whole bodies, and updates.
+    pub fn bytes(&self) -> u64 {
+        let puts = self.nets.iter().map(|net| match net.origin {
+            Origin::Put(body) => body.bytes().len() as u64,
+            _ => 0,
+        });
+        puts.sum::<u64>() + self.patches.iter().map(|p| p.o.bytes().len() as u64).sum::<u64>()
     }
 
     /// The keys of the documents touched, with their numbers.
@@ -121,25 +145,56 @@ impl<'a> Effects<'a> {
         self.patches.get(net.chain as usize)
     }
 
-    /// An insert: replaces whatever is there. For `as_logged` see [`Net::as_logged`].
-    pub fn insert(&mut self, key: DocKey, body: Doc<'a>, as_logged: bool) {
-        self.inserts += 1;
-        let inserted = self.inserts;
-        *self.net(key) = Net { origin: Origin::Put(body), chain: NONE, as_logged, inserted };
+    /// An insert: replaces whatever is there.
+    pub fn insert(&mut self, key: DocKey, body: Doc<'a>, way: Way, pos: Position) {
+        let (number, net) = self.net(key);
+        let (was, had_place) = (net.origin, net.inserted);
+        let as_logged = way == Way::Plain;
+        *net = Net { origin: Origin::Put(body), chain: NONE, as_logged, inserted: had_place };
+        let stays = way == Way::Sent && matches!(was, Origin::Put(_));
+        if !stays {
+            self.inserts += 1;
+            self.nets[number as usize].inserted = self.inserts;
+            self.placed.remove(&number);
+            if way == Way::Sent && was == Origin::Snapshot {
+                self.placed.insert(number, pos);
+            }
+        }
+        self.told(number, body, way, pos);
     }
 
     /// A whole new body for a document that keeps its place.
-    pub fn replace(&mut self, key: DocKey, body: Doc<'a>) {
-        let net = self.net(key);
+    pub fn replace(&mut self, key: DocKey, body: Doc<'a>, way: Way, pos: Position) {
+        let (number, net) = self.net(key);
         net.origin = Origin::Put(body);
         net.chain = NONE;
         net.as_logged = false;
+        self.told(number, body, way, pos);
+    }
+
+    /// Notes whether the log tells what was stored.
+    fn told(&mut self, number: u32, body: Doc<'a>, way: Way, pos: Position) {
+        if way == Way::Sent && body.has_zero_timestamp() {
+            self.untold.insert(number, pos);
+        } else if !self.untold.is_empty() {
+            self.untold.remove(&number);
+        }
+    }
+
+    /// The first document whose content the log does not tell: where it was written.
+    pub fn untold(&self) -> Option<Position> {
+        self.untold.values().min().copied()
+    }
+
+    /// Whether a document that was inserted keeps its place if the snapshot has it, and since when.
+    pub fn placed(&self, number: usize) -> Option<Position> {
+        if self.placed.is_empty() { None } else { self.placed.get(&(number as u32)).copied() }
     }
 
     /// An update that needs the document under it.
     pub fn update(&mut self, key: DocKey, o: Doc<'a>, pos: Position) -> Result<(), UpdateOfGone> {
         let next = self.patches.len() as u32;
-        let net = self.net(key);
+        let (_, net) = self.net(key);
         if net.origin == Origin::Gone {
             return Err(UpdateOfGone);
         }
@@ -150,17 +205,20 @@ impl<'a> Effects<'a> {
 
     /// A delete.
     pub fn delete(&mut self, key: DocKey) {
-        let net = self.net(key);
+        let (number, net) = self.net(key);
         net.origin = Origin::Gone;
         net.chain = NONE;
+        if !self.untold.is_empty() {
+            self.untold.remove(&number);
+        }
     }
 
-    fn net(&mut self, key: DocKey) -> &mut Net<'a> {
+    fn net(&mut self, key: DocKey) -> (u32, &mut Net<'a>) {
         let next = self.nets.len() as u32;
         let number = *self.by_key.entry(key).or_insert(next);
         if number == next {
             self.nets.push(Net { origin: Origin::Snapshot, chain: NONE, as_logged: false, inserted: 0 });
         }
-        &mut self.nets[number as usize]
+        (number, &mut self.nets[number as usize])
     }
 }

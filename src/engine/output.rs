@@ -23,6 +23,8 @@ pub struct CollectionSpec {
     pub ordered: bool,
     /// About how many documents there are, for progress.
     pub documents: u64,
+    /// Their bytes, at most about so many.
+    pub bytes: u64,
 }
 
 impl CollectionSpec {

@@ -4,6 +4,7 @@
 //! replaced ones are dropped from the stream, and what the oplog put whole follows. Chunks are
 //! independent of each other, so any number of threads may pull them.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +15,7 @@ use super::input::{CollectionKind, Region};
 use super::key::DocKey;
 use super::output::{CollectionSpec, Sink, State};
 use super::update::{NewFieldOrder, Update, apply, classify};
-use crate::domain::{Error, Namespace, Result};
+use crate::domain::{Error, Namespace, Position, Result};
 
 /// About how many bytes of the snapshot, or of put documents, make a chunk.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -55,6 +56,7 @@ impl<'a> Folded<'a> {
     pub(super) fn new(
         catalog: Catalog<'a>,
         server: Option<(u32, u32)>,
+        edge: Position,
         notes: &mut Vec<String>,
     ) -> Result<Self> {
         let mut parts: Vec<(CollectionSpec, Stored<'a>)> = Vec::new();
@@ -67,13 +69,28 @@ impl<'a> Folded<'a> {
                 ));
                 continue;
             }
-            let timeseries = coll.ns.timeseries_of_buckets();
-            if let Some(ns) = &timeseries
-                && !views.contains_key(ns)
-            {
-                notes.push(format!("the stop lies inside the making or dropping of the time series {ns}"));
+            if let Some(pos) = coll.effects.untold() {
+                return Error::inexact(
+                    "replaying",
+                    format!("{pos} {}", coll.ns),
+                    "somebody's applyOps wrote a document with Timestamp(0,0) at the top, for which the server \
+                     stored its clock; the log does not tell which time that was",
+                )
+                .hint("stop before it, or use a snapshot taken after it.")
+                .err();
             }
-            parts.push(Self::lay_out(coll, timeseries, server)?);
+            let timeseries = coll.ns.timeseries_of_buckets();
+            if let Some(ns) = timeseries.as_ref().filter(|ns| !views.contains_key(ns)) {
+                return Error::inexact(
+                    "giving the state of",
+                    ns,
+                    "the stop lies inside the making or dropping of this time series: its buckets are there and it \
+                     is not, which no server can be told to hold",
+                )
+                .hint("stop before the first entry of that command, or after its last.")
+                .err();
+            }
+            parts.push(Self::lay_out(coll, timeseries, server, edge)?);
         }
         for (ns, options) in &views {
             let over = Doc::new(options).ok().and_then(|d| d.get("viewOn")).and_then(|e| e.as_str());
@@ -87,6 +104,7 @@ impl<'a> Folded<'a> {
                 indexes: Vec::new(),
                 ordered: false,
                 documents: 0,
+                bytes: 0,
             };
             parts.push((
                 spec,
@@ -125,11 +143,13 @@ impl<'a> Folded<'a> {
         coll: Collection<'a>,
         timeseries: Option<Namespace>,
         server: Option<(u32, u32)>,
+        edge: Position,
     ) -> Result<(CollectionSpec, Stored<'a>)> {
         let ordered = coll.is_capped();
         let silent = ordered && server.is_none_or(|v| v < SILENT_EVICTION_BELOW);
+        let bytes = coll.base.iter().map(|region| region.len() as u64).sum::<u64>() + coll.effects.bytes();
         let (chunks, documents) = if ordered {
-            let items = in_order(&coll, silent)?;
+            let items = in_order(&coll, silent, edge)?;
             let count = items.len() as u64;
             (vec![Chunk::Ordered(items)], count)
         } else {
@@ -142,6 +162,7 @@ impl<'a> Folded<'a> {
             indexes: coll.indexes.specs().to_vec(),
             ordered,
             documents,
+            bytes,
         };
         let seen = coll.effects.nets().iter().map(|_| AtomicBool::new(false)).collect();
         Ok((spec, Stored { coll: Some(coll), chunks, seen, may_be_evicted: silent }))
@@ -186,7 +207,7 @@ impl State for Folded<'_> {
                 for &number in numbers {
                     let Some(net) = coll.effects.nets().get(number as usize) else { continue };
                     let Origin::Put(body) = net.origin else { continue };
-                    if net.chain == NONE && (net.as_logged || starts_with_id(body)) {
+                    if net.chain == NONE && (net.as_logged || body.starts_with_id()) {
                         sink(body.bytes())?;
                     } else {
                         sink(&build(coll, net, body, true)?)?;
@@ -263,17 +284,13 @@ pub fn documents(region: &Region) -> impl Iterator<Item = Result<Doc<'_>>> {
     })
 }
 
-fn starts_with_id(doc: Doc<'_>) -> bool {
-    doc.first_elem().is_some_and(|e| e.name == b"_id")
-}
-
 /// Applies a chain to a body. A body from the oplog gets its `_id` first where the server does that.
 fn build(coll: &Collection<'_>, net: &Net<'_>, body: Doc<'_>, put: bool) -> Result<Vec<u8>> {
     let wrong = |pos: String, fault: super::bson::Fault| {
         Error::inexact("applying the update at", format!("{pos} {}", coll.ns), fault)
             .hint("the oplog is damaged here; get it again from the source, or stop before this entry.")
     };
-    let mut doc = if put && !net.as_logged && !starts_with_id(body) {
+    let mut doc = if put && !net.as_logged && !body.starts_with_id() {
         apply(EMPTY, &Update::Replace(body), NewFieldOrder::AsListed, Vec::new())
             .map_err(|fault| wrong("an insert".into(), fault))?
     } else {
@@ -337,22 +354,40 @@ fn chunks_of<'a>(coll: &Collection<'a>) -> Result<(Vec<Chunk<'a>>, u64)> {
 /// inserted again, then every insert of the oplog in its order (an insert inside the window may
 /// be in the snapshot already; its order is that of the log). With silent eviction the longest
 /// run of newest documents that fits is kept, as the server keeps it.
-fn in_order<'a>(coll: &Collection<'a>, silent: bool) -> Result<Vec<Item<'a>>> {
+fn in_order<'a>(coll: &Collection<'a>, silent: bool, edge: Position) -> Result<Vec<Item<'a>>> {
     let mut items = Vec::new();
+    let mut in_place = BTreeSet::new();
     for &region in &coll.base {
         for doc in documents(region) {
             let doc = doc?;
             let net = doc.get("_id").and_then(|id| coll.effects.get(DocKey::of(id)));
             match net {
                 None => items.push(Item { base: Some(doc), net: None }),
-                Some((_, net)) if net.inserted > 0 || net.origin == Origin::Gone => {}
+                Some((_, net)) if net.origin == Origin::Gone => {}
+                Some((number, net)) if net.inserted > 0 => match coll.effects.placed(number) {
+                    None => {}
+                    Some(pos) if pos <= edge => {
+                        return Error::inexact(
+                            "joining snapshot and oplog at",
+                            format!("{pos} {}", coll.ns),
+                            "somebody's applyOps wrote a document of this capped collection while the snapshot \
+                             was taken; whether it was there before, and where, is not known",
+                        )
+                        .hint("choose another snapshot with --snapshot.")
+                        .err();
+                    }
+                    Some(_) => {
+                        in_place.insert(number as u32);
+                        items.push(Item { base: Some(doc), net: Some(number as u32) });
+                    }
+                },
                 Some((number, _)) => items.push(Item { base: Some(doc), net: Some(number as u32) }),
             }
         }
     }
     let mut inserted: Vec<(u64, u32)> = (0u32..)
         .zip(coll.effects.nets())
-        .filter(|(_, net)| net.inserted > 0 && net.origin != Origin::Gone)
+        .filter(|(number, net)| net.inserted > 0 && net.origin != Origin::Gone && !in_place.contains(number))
         .map(|(number, net)| (net.inserted, number))
         .collect();
     inserted.sort_unstable();

@@ -13,6 +13,7 @@ pub mod history;
 mod known;
 pub mod lineage;
 pub mod plan;
+pub mod preflight;
 pub mod restore;
 pub mod rows;
 pub mod search;

@@ -13,6 +13,7 @@ use crate::domain::stop::{Side, StopRequest, other_tools};
 use crate::domain::{Position, Result};
 use crate::ops::diff::{DiffRequest, diff};
 use crate::ops::plan::{PlanRequest, plan, stop_at};
+use crate::ops::preflight::look;
 use crate::ops::rows::{Row, document_json};
 use crate::ops::walk::WalkOptions;
 use crate::ops::{Workspace, suspects};
@@ -148,7 +149,11 @@ fn planned(desk: &Desk, request: &RestoreRequest, meter: &Meter) -> Result<Answe
         selection: Default::default(),
     };
     let workspace = desk.workspace()?;
-    let planned = plan(&workspace, &wanted, meter)?;
+    let mut planned = plan(&workspace, &wanted, meter)?;
+    let refusal = look(&mut planned, &wanted.selection, &wanted.target.parse()?, desk.mongod.as_deref())?;
+    if let Some(refusal) = refusal {
+        return Err(refusal);
+    }
     Ok(Answer::Plan(Box::new(planned.plan)))
 }
 

@@ -4,6 +4,9 @@
 //! Such documents go by an update that matches nothing and inserts what its pipeline gives:
 //! `$replaceWith` a `$literal`. Tried on 6.0.5: the bytes arrive as they are, and a second
 //! document with that `_id` is a duplicate-key error, as with an insert.
+//!
+//! Both put `_id` in front. A document that has it elsewhere (the log of a server can make one)
+//! goes by `applyOps`, each operation for itself; that keeps zero timestamps too. Tried on 6.0.5.
 
 use std::time::Duration;
 
@@ -54,48 +57,66 @@ pub(super) enum Way {
     Insert,
     /// `update` with a pipeline and `upsert`, for what an insert would rewrite.
     Literal,
+    /// `applyOps`, for what both would rewrite.
+    Operation,
 }
 
 impl Way {
     /// The way that keeps these bytes as they are.
     pub fn of(document: &[u8]) -> Way {
         let Ok(doc) = Doc::new(document) else { return Way::Insert };
-        let rewritten = doc
-            .iter()
-            .map_while(std::result::Result::ok)
-            .any(|e| e.kind == kind::TIMESTAMP && e.value.iter().all(|&b| b == 0) && e.name != b"_id");
-        if rewritten { Way::Literal } else { Way::Insert }
+        match (doc.starts_with_id(), doc.has_zero_timestamp()) {
+            (true, false) => Way::Insert,
+            (true, true) => Way::Literal,
+            (false, _) => Way::Operation,
+        }
+    }
+
+    /// The database that takes the command.
+    pub fn db(self, ns: &Namespace) -> &str {
+        if self == Way::Operation { "admin" } else { &ns.db }
     }
 }
 
 /// A write command under construction.
 pub(super) struct Batch {
     way: Way,
-    coll: String,
+    ns: Namespace,
     manner: Manner,
     command: Builder,
     count: usize,
 }
 
 impl Batch {
-    /// An empty one. The collection's name is without its database.
-    pub fn new(way: Way, coll: &str, manner: Manner) -> Self {
-        let mut batch = Batch { way, coll: coll.to_owned(), manner, command: Builder::new(), count: 0 };
+    /// An empty one.
+    pub fn new(way: Way, ns: &Namespace, manner: Manner) -> Self {
+        let mut batch = Batch { way, ns: ns.clone(), manner, command: Builder::new(), count: 0 };
         batch.begin();
         batch
     }
 
     fn begin(&mut self) {
-        let (name, list) = match self.way {
-            Way::Insert => ("insert", "documents"),
-            Way::Literal => ("update", "updates"),
+        self.count = 0;
+        let list = match self.way {
+            Way::Insert => {
+                self.command.string("insert", &self.ns.coll);
+                "documents"
+            }
+            Way::Literal => {
+                self.command.string("update", &self.ns.coll);
+                "updates"
+            }
+            // The list is the command; what else it says comes behind.
+            Way::Operation => return self.command.open(b"applyOps", kind::ARRAY),
         };
-        self.command.string(name, &self.coll);
         self.command.bool("ordered", self.manner.ordered);
+        self.modes();
+        self.command.open(list.as_bytes(), kind::ARRAY);
+    }
+
+    fn modes(&mut self) {
         self.command.bool("bypassDocumentValidation", true);
         put_concern(&mut self.command, self.manner.concern);
-        self.command.open(list.as_bytes(), kind::ARRAY);
-        self.count = 0;
     }
 
     /// Whether nothing is in it.
@@ -132,12 +153,25 @@ impl Batch {
                 b.bool("upsert", true);
                 b.close();
             }
+            Way::Operation => {
+                let b = &mut self.command;
+                b.open(key.as_bytes(), kind::DOCUMENT);
+                b.string("op", "i");
+                b.string("ns", &self.ns.to_string());
+                b.document(b"o", kind::DOCUMENT, document);
+                b.close();
+            }
         }
         self.count += 1;
     }
 
     /// Takes the finished command and begins the next.
     pub fn take(&mut self) -> Vec<u8> {
+        if self.way == Way::Operation {
+            self.command.close();
+            self.command.bool("allowAtomic", false);
+            self.modes();
+        }
         let command = std::mem::take(&mut self.command).finish();
         self.begin();
         command
@@ -165,6 +199,17 @@ pub(super) fn check_reply(ns: &Namespace, command: &[u8], reply: &Document) -> R
         .hint("the target stays marked as unfinished.")
         .err();
     }
+    let results = reply.get_array("results").map(Vec::as_slice).unwrap_or_default();
+    if let Some(at) = results.iter().position(|r| r.as_bool() != Some(true)) {
+        let id = document_at(command, at).map(id_text).unwrap_or_else(|| "unknown".to_owned());
+        return Error::failed(
+            doing,
+            format_args!("{:?}, _id {id}", ns.to_string()),
+            "the server did not carry the operation out",
+        )
+        .hint("the target stays marked as unfinished.")
+        .err();
+    }
     if let Ok(concern) = reply.get_document("writeConcernError") {
         let message = visible(concern.get_str("errmsg").unwrap_or("no reason given"));
         return Error::failed(doing, format_args!("{:?}", ns.to_string()), message).err();
@@ -175,10 +220,12 @@ pub(super) fn check_reply(ns: &Namespace, command: &[u8], reply: &Document) -> R
 /// The document at a position of a command's list.
 fn document_at(command: &[u8], index: usize) -> Option<Doc<'_>> {
     let command = Doc::new(command).ok()?;
-    let list = command.get("documents").or_else(|| command.get("updates"))?.as_doc()?;
-    let elem = list.iter().nth(index)?.ok()?.as_doc()?;
-    if command.get("documents").is_some() {
-        return Some(elem);
+    let list = ["documents", "updates", "applyOps"].iter().find_map(|name| command.get(name))?;
+    let elem = list.as_doc()?.iter().nth(index)?.ok()?.as_doc()?;
+    match list.name {
+        b"documents" => return Some(elem),
+        b"applyOps" => return elem.get("o")?.as_doc(),
+        _ => {}
     }
     elem.get("u")?.as_doc()?.get("0")?.as_doc()?.get("$replaceWith")?.as_doc()?.get("$literal")?.as_doc()
 }
@@ -203,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_top_level_zero_timestamp_takes_the_other_way() {
+    fn only_what_an_insert_would_rewrite_takes_another_way() {
         let zero = Timestamp { time: 0, increment: 0 };
         for (document, way) in [
             (doc! { "_id": 1, "a": zero }, Way::Literal),
@@ -212,6 +259,8 @@ mod tests {
             (doc! { "_id": 1, "a": [zero] }, Way::Insert),
             (doc! { "_id": 1, "a": Timestamp { time: 0, increment: 1 } }, Way::Insert),
             (doc! { "_id": 1, "a": 0_i64 }, Way::Insert),
+            (doc! { "a": 1, "_id": 1 }, Way::Operation),
+            (doc! { "a": zero, "_id": 1 }, Way::Operation),
         ] {
             assert_eq!(Way::of(&bytes(&document)), way, "{document}");
         }
@@ -231,7 +280,7 @@ mod tests {
                 }] },
             ),
         ] {
-            let mut batch = Batch::new(way, "c.d", PLAIN);
+            let mut batch = Batch::new(way, &Namespace::parse("b.c.d"), PLAIN);
             assert!(batch.is_empty() && !batch.is_full_for(16 << 20));
             batch.push(&bytes(&document));
             assert!(batch.is_full_for(16 << 20));
@@ -247,8 +296,28 @@ mod tests {
     }
 
     #[test]
+    fn operations_are_sent_one_by_one() {
+        let document = doc! { "x": "y", "_id": 7 };
+        let mut batch = Batch::new(Way::Operation, &Namespace::parse("b.c.d"), PLAIN);
+        for _ in 0..2 {
+            batch.push(&bytes(&document));
+            let command = batch.take();
+            let want = doc! {
+                "applyOps": [{ "op": "i", "ns": "b.c.d", "o": document.clone() }], "allowAtomic": false,
+                "bypassDocumentValidation": true, "writeConcern": { "w": "majority", "wtimeout": 600_000 },
+            };
+            assert_eq!(bson::deserialize_from_slice::<Document>(&command).unwrap(), want);
+            let ns = Namespace::parse("b.c.d");
+            check_reply(&ns, &command, &doc! { "ok": 1, "applied": 1, "results": [true] }).unwrap();
+            let reply = doc! { "ok": 1, "applied": 1, "results": [false] };
+            let error = check_reply(&ns, &command, &reply).unwrap_err();
+            assert!(error.place.contains("_id 7"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_refused_document_is_named() {
-        let mut batch = Batch::new(Way::Insert, "c", Manner { ordered: false, ..PLAIN });
+        let mut batch = Batch::new(Way::Insert, &Namespace::parse("b.c"), Manner { ordered: false, ..PLAIN });
         batch.push(&bytes(&doc! { "_id": 1 }));
         batch.push(&bytes(&doc! { "_id": "x\u{1b}" }));
         let reply =

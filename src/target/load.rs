@@ -163,8 +163,7 @@ impl Load<'_> {
             }
             None => {
                 // Once more, right before the first write: somebody may have come between.
-                server.require_empty().await?;
-                server.mark(&opts.restore_id, opts.write_concern).await?;
+                server.begin(&opts.restore_id, opts.write_concern).await?;
                 vec![None; specs.len()]
             }
         };

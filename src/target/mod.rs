@@ -56,9 +56,7 @@ pub const FREE_FLOOR: u64 = 1 << 30;
 pub fn require_space(dir: &Path, bytes: u64) -> Result<()> {
     let doing = "checking the free space for";
     let place = format!("{:?}", dir.display().to_string());
-    let existing = nearest_existing(dir);
-    let stat = rustix::fs::statvfs(&existing).map_err(|e| Error::failed(doing, &place, e))?;
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let free = free_space(dir)?;
     let needed = bytes.saturating_add(FREE_FLOOR);
     if free >= needed {
         return Ok(());
@@ -76,6 +74,14 @@ pub fn require_space(dir: &Path, bytes: u64) -> Result<()> {
     )
     .hint("free some space, or name a directory on another disk.")
     .err()
+}
+
+/// How many bytes are free for us where this directory is, or will be.
+pub fn free_space(dir: &Path) -> Result<u64> {
+    let stat = rustix::fs::statvfs(&nearest_existing(dir)).map_err(|e| {
+        Error::failed("checking the free space for", format!("{:?}", dir.display().to_string()), e)
+    })?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 fn nearest_existing(dir: &Path) -> PathBuf {

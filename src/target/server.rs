@@ -135,6 +135,14 @@ impl Server {
         )
     }
 
+    /// Its feature compatibility version, where it tells: it may be kept below its own release.
+    pub async fn compatibility(&self) -> Option<(u32, u32)> {
+        let ask = doc! { "getParameter": 1, "featureCompatibilityVersion": 1 };
+        let told = self.run("admin", ask).await.ok()?;
+        let version = told.get_document("featureCompatibilityVersion").ok()?.get_str("version").ok()?;
+        super::mongod::three(version).map(|(major, minor, _)| (major, minor))
+    }
+
     /// What it is.
     pub async fn identity(&self) -> Result<ServerIdentity> {
         let doing = "asking the target who it is";
@@ -257,8 +265,29 @@ impl Server {
             ))
             .err();
         }
+        self.require_no_collections(&names).await
+    }
+
+    /// Marks an empty target as unfinished. One that carries the mark of this very restore, and
+    /// nothing else yet, is begun already.
+    pub(super) async fn begin(&self, restore_id: &str, concern: WriteConcern) -> Result<()> {
+        let find = doc! { "find": "restore", "filter": { "_id": restore_id }, "limit": 1 };
+        let found = self
+            .run(MARK, find)
+            .await
+            .map_err(|e| Error::failed("looking for the mark of a restore on", &self.address, e))?;
+        let marks = found.get_document("cursor").and_then(|c| c.get_array("firstBatch"));
+        if marks.is_ok_and(|marks| !marks.is_empty()) {
+            return self.require_no_collections(&self.databases().await?).await;
+        }
+        self.require_empty().await?;
+        self.mark(restore_id, concern).await
+    }
+
+    async fn require_no_collections(&self, databases: &[String]) -> Result<()> {
+        let doing = "checking that the target is empty";
         let mut there = Vec::new();
-        for db in &names {
+        for db in databases {
             there.extend(self.collections(db).await?.into_iter().map(|c| c.ns));
         }
         if there.is_empty() {

@@ -312,6 +312,7 @@ mod tests {
             indexes: indexes.iter().map(bytes).collect(),
             ordered: false,
             documents: 0,
+            bytes: 0,
         }
     }
 

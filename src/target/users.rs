@@ -23,11 +23,12 @@ type People = BTreeMap<String, Vec<u8>>;
 
 impl Server {
     /// Adds the users and roles of a state, if it has any, to a target that holds nothing else,
-    /// and reads them back. Gives notes for the report.
+    /// and reads them back. Gives notes for the report. The mark of this restore stands before
+    /// the first of them.
     ///
     /// A user of the name we came as is left out, with a note; any other that is there and
     /// differs is a refusal, before anything is written.
-    pub async fn load_users(&self, state: &dyn State) -> Result<Vec<String>> {
+    pub async fn load_users(&self, state: &dyn State, restore_id: &str) -> Result<Vec<String>> {
         let mut wanted = WAITING.map(|_| People::new());
         for (at, spec) in state.collections().iter().enumerate() {
             let place = WAITING.iter().position(|(own, _)| *own == spec.ns.coll);
@@ -46,7 +47,6 @@ impl Server {
         if wanted.iter().all(People::is_empty) {
             return Ok(notes);
         }
-        self.require_empty().await?;
         for ((own, _), wanted) in WAITING.iter().zip(&wanted) {
             let there = self.people(own).await?;
             if let Some((name, _)) = wanted.iter().find(|(id, d)| there.get(*id).is_some_and(|t| t != *d)) {
@@ -59,6 +59,7 @@ impl Server {
                 .err();
             }
         }
+        self.begin(restore_id, Default::default()).await?;
         let merged = self.merge(&wanted).await;
         // Whatever came of it, nothing of ours stays beside.
         for (_, waiting) in WAITING {

@@ -20,6 +20,8 @@ const DOING: &str = "writing documents of";
 /// than this, lest the commands themselves weigh more than what they carry.
 const LEAST: usize = 64 << 10;
 
+const WAYS: [Way; 3] = [Way::Insert, Way::Literal, Way::Operation];
+
 pub(super) struct Writer<'a> {
     server: &'a Server,
     runtime: &'a Handle,
@@ -29,6 +31,7 @@ pub(super) struct Writer<'a> {
     ordered: bool,
     insert: Batch,
     literal: Batch,
+    operation: Batch,
     under_way: Option<JoinHandle<Result<()>>>,
 }
 
@@ -50,15 +53,15 @@ impl<'a> Writer<'a> {
     ) -> Self {
         let (ns, ordered) = (spec.data_ns(), spec.ordered);
         let manner = Manner { ordered, concern: options.write_concern, bytes: command_bytes(options) };
-        let batch = |way| Batch::new(way, &ns.coll, manner);
-        let (insert, literal) = (batch(Way::Insert), batch(Way::Literal));
-        Writer { server, runtime, meter, limiter, ns, ordered, insert, literal, under_way: None }
+        let [insert, literal, operation] = WAYS.map(|way| Batch::new(way, &ns, manner));
+        Writer { server, runtime, meter, limiter, ns, ordered, insert, literal, operation, under_way: None }
     }
 
     fn batch(&mut self, way: Way) -> &mut Batch {
         match way {
             Way::Insert => &mut self.insert,
             Way::Literal => &mut self.literal,
+            Way::Operation => &mut self.operation,
         }
     }
 
@@ -74,7 +77,7 @@ impl<'a> Writer<'a> {
         }
         let (server, ns) = (self.server.clone(), self.ns.clone());
         self.under_way = Some(self.runtime.spawn(async move {
-            let reply = server.run_raw(&ns.db, command.clone()).await.map_err(|e| {
+            let reply = server.run_raw(way.db(&ns), command.clone()).await.map_err(|e| {
                 Error::failed(DOING, format_args!("{:?}", ns.to_string()), e)
                     .hint("the target stays marked as unfinished.")
             })?;
@@ -93,9 +96,10 @@ impl Drain for Writer<'_> {
     fn take(&mut self, document: &[u8]) -> Result<()> {
         let way = Way::of(document);
         if self.ordered {
-            let other = if way == Way::Insert { Way::Literal } else { Way::Insert };
-            if !self.batch(other).is_empty() {
-                self.send(other)?;
+            for other in WAYS {
+                if other != way && !self.batch(other).is_empty() {
+                    self.send(other)?;
+                }
             }
         }
         if self.batch(way).is_full_for(document.len()) {
@@ -106,8 +110,7 @@ impl Drain for Writer<'_> {
     }
 
     fn finish(mut self) -> Result<()> {
-        self.send(Way::Insert)?;
-        self.send(Way::Literal)?;
+        WAYS.into_iter().try_for_each(|way| self.send(way))?;
         self.arrive()
     }
 }

@@ -32,7 +32,7 @@ pub enum Kind {
 pub struct Server {
     guard: Child,
     pid: u32,
-    dir: PathBuf,
+    data: PathBuf,
     uri: String,
     port: u16,
 }
@@ -56,20 +56,29 @@ impl Server {
     /// Test commands are enabled.
     pub fn start(kind: Kind, more: &[&str]) -> Server {
         // Between choosing a free port and taking it somebody else may take it: try again.
+        Self::insist(kind, None, more)
+    }
+
+    /// Starts a standalone over data files that are there already, and stay.
+    pub fn over(data: &Path, more: &[&str]) -> Server {
+        Self::insist(Kind::Standalone, Some(data), more)
+    }
+
+    fn insist(kind: Kind, data: Option<&Path>, more: &[&str]) -> Server {
         for _ in 0..5 {
-            if let Some(server) = Self::try_start(kind, more) {
+            if let Some(server) = Self::try_start(kind, data, more) {
                 return server;
             }
         }
         panic!("five free ports in a row were taken by others");
     }
 
-    fn try_start(kind: Kind, more: &[&str]) -> Option<Server> {
+    fn try_start(kind: Kind, data: Option<&Path>, more: &[&str]) -> Option<Server> {
         let mongod = super::mongod::mongod();
         let dir = tempfile::Builder::new().prefix("server-").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
         let dir = dir.unwrap().keep();
-        let data = dir.join("data");
-        std::fs::create_dir(&data).unwrap();
+        let data = data.map_or_else(|| dir.join("data"), Path::to_owned);
+        std::fs::create_dir_all(&data).unwrap();
         let log = dir.join("log");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new("sh");
@@ -92,7 +101,7 @@ impl Server {
             Kind::Standalone => format!("mongodb://127.0.0.1:{port}/?directConnection=true"),
             Kind::ReplicaSet => format!("mongodb://127.0.0.1:{port}/?replicaSet={SET}"),
         };
-        let server = Server { guard, pid, dir, uri, port };
+        let server = Server { guard, pid, data, uri, port };
         server.wait_until_ready(kind, &log).then_some(server)
     }
 
@@ -141,7 +150,19 @@ impl Server {
 
     /// Its data files.
     pub fn dbpath(&self) -> PathBuf {
-        self.dir.join("data")
+        self.data.clone()
+    }
+
+    /// Ends it as its operators do, and waits for that.
+    pub fn shut_down(self) {
+        let admin = self.client().database("admin");
+        // It hangs up instead of answering.
+        let _ = block_on(admin.run_command(doc! { "shutdown": 1, "force": true }).into_future());
+        let (lock, begun) = (self.data.join("mongod.lock"), Instant::now());
+        while std::fs::metadata(&lock).unwrap().len() > 0 {
+            assert!(begun.elapsed() < WAIT, "mongod does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// A new client.

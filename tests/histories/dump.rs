@@ -41,8 +41,12 @@ pub struct Dump {
 
 impl Dumper {
     pub fn start(client: &Client, dir: PathBuf) -> Dumper {
+        Dumper::since(client, dir, newest(client))
+    }
+
+    /// One whose oplog begins long before it reads anything.
+    pub fn since(client: &Client, dir: PathBuf, from: Position) -> Dumper {
         fs::create_dir_all(&dir).unwrap();
-        let from = newest(client);
         let work = databases(client).into_iter().map(Work::List).collect();
         fs::create_dir(dir.join("admin")).unwrap();
         let version = bson::serialize_to_vec(&doc! { "_id": "authSchema", "currentVersion": 5 }).unwrap();

@@ -1,18 +1,20 @@
 //! Plays a history, takes dumps while it goes on, and holds every state against the truth.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 
 use bson::RawDocument;
 use pitstop::domain::Position;
 use pitstop::domain::progress::Meter;
-use pitstop::ops::walk::{WalkOptions, walk};
+use pitstop::ops::walk::{Walk, WalkOptions, walk};
 use pitstop::ops::{OpenOptions, Workspace};
 
 use crate::common::server::Server;
 use crate::common::truth::Checkpoint;
 use crate::dump::{Dump, Dumper, oplog, slices};
 use crate::live::{newest, observe, observe_state};
+use crate::oracle::Oracle;
+use crate::past::{self, Past};
 use crate::random::Random;
 use crate::steps::Player;
 
@@ -23,43 +25,108 @@ pub struct Outcome {
     pub checkpoints: usize,
     pub dumps: usize,
     pub exact: usize,
+    /// Of those, agreed with the server's hash of a moment that was over.
+    pub past: usize,
+    /// Of those, agreed with the server's own recovery.
+    pub recovered: usize,
     pub refused: usize,
     pub wrong: Vec<String>,
+}
+
+/// A history that was played.
+struct Played {
+    home: tempfile::TempDir,
+    entries: Vec<Vec<u8>>,
+    truths: Vec<Checkpoint>,
+    pasts: Vec<Past>,
+    dumps: Vec<Dump>,
+    commands: u32,
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} commands, {} oplog entries, {} truths, {} dumps: {} states exact, {} refused for renames, {} wrong",
+            "{} commands, {} oplog entries, {} truths, {} dumps: {} states exact ({} by a hash of the past, {} by \
+             the server's recovery), {} refused, {} wrong",
             self.commands,
             self.entries,
             self.checkpoints,
             self.dumps,
             self.exact,
+            self.past,
+            self.recovered,
             self.refused,
             self.wrong.len()
         )
     }
 }
 
-/// Plays a random history from an empty server on.
-pub fn history(server: &Server, random: Random, steps: usize) -> Outcome {
+/// Plays a random history from an empty server on, and holds every state against the truths, some
+/// against hashes of the past, and at so many random stops against the server's own recovery.
+pub fn history(server: &Server, random: Random, steps: usize, stops: usize) -> Outcome {
     server.wipe();
+    let oracle = Oracle::of(server);
+    let (played, mut random) = play(server, random, steps);
+    let mut outcome =
+        Outcome { commands: played.commands, entries: played.entries.len(), ..Outcome::default() };
+    (outcome.checkpoints, outcome.dumps) = (played.truths.len(), played.dumps.len());
+    let folders: Vec<_> = played
+        .dumps
+        .iter()
+        .map(|dump| {
+            let folder = played.home.path().join(format!("slices-{}", dump.from));
+            slices(&folder, &played.entries, &mut random);
+            folder
+        })
+        .collect();
+    for (dump, folder) in played.dumps.iter().zip(&folders) {
+        check(dump, folder, &played.entries, &played.truths, &mut outcome);
+    }
+    let Some(base) = played.dumps.first() else { return outcome };
+    let base = Rolled::new(base, &folders[0], &played.entries);
+    for past in played.pasts.iter().filter(|past| past.ts >= base.edge) {
+        let differences = base.state(past.ts.next()).and_then(|walk| past::differences(past, &walk.state));
+        outcome.past += outcome.judge(&base, past.ts, differences);
+    }
+    let behind: Vec<_> = played.entries.iter().map(|e| position(e)).filter(|p| *p >= base.edge).collect();
+    for _ in 0..stops {
+        let last = random.pick(&behind);
+        let want = oracle.state(&played.entries, last.next());
+        for (dump, folder) in played.dumps.iter().zip(&folders).filter(|(dump, _)| dump.edge <= last) {
+            let rolled = Rolled::new(dump, folder, &played.entries);
+            let got = rolled.state(last.next()).and_then(|walk| observe_state(&walk.state));
+            let differences = match (&want, got) {
+                (None, Err(e)) if e.to_string().contains("inside the making or dropping") => {
+                    outcome.recovered += 1;
+                    continue;
+                }
+                (None, got) => got.map(|_| vec!["is given, with half a time series".to_owned()]),
+                (Some(want), got) => got.map(|got| want.differences(&got)),
+            };
+            outcome.recovered += outcome.judge(&rolled, last, differences);
+        }
+    }
+    outcome
+}
+
+fn play(server: &Server, random: Random, steps: usize) -> (Played, Random) {
     let client = server.client();
     let home = tempfile::tempdir().unwrap();
     let begin = newest(&client);
     let mut player = Player { client: &client, random, world: observe(&client, "empty".into()), done: 0 };
-    let mut truths: Vec<Checkpoint> = Vec::new();
+    let (mut truths, mut pasts): (Vec<Checkpoint>, Vec<Past>) = (Vec::new(), Vec::new());
     let (mut dumps, mut dumper) = (Vec::new(), None);
     for number in 0..steps {
         let before = player.world.clone();
         let from = newest(&client);
         player.step();
         let now = observe(&client, format!("after step {number}"));
-        truths.extend(undecided(&client, from, &before, &now));
+        let entries = oplog(&client, from, now.ts);
+        truths.extend(undecided(&entries[1..], &before, &now));
         truths.push(now.clone());
         player.world = now;
+        pasts.extend(past::ask(&client, &entries, &mut player.random));
         // The first dump is taken at once and is a base for everything; others take their time.
         let pieces = if dumps.is_empty() { usize::MAX } else { player.random.below(4) };
         for _ in 0..pieces {
@@ -72,43 +139,20 @@ pub fn history(server: &Server, random: Random, steps: usize) -> Outcome {
         }
     }
     let entries = oplog(&client, begin, newest(&client));
-    let mut outcome = Outcome { commands: player.done, entries: entries.len(), ..Outcome::default() };
-    (outcome.checkpoints, outcome.dumps) = (truths.len(), dumps.len());
-    for dump in &dumps {
-        let folder = home.path().join(format!("slices-{}", dump.from));
-        slices(&folder, &entries, &mut player.random);
-        check(dump, &folder, &entries, &truths, &mut outcome);
-    }
-    outcome
+    (Played { home, entries, truths, pasts, dumps, commands: player.done }, player.random)
 }
 
 /// Truths inside the last step, where it was a prepared transaction: up to its decision the
 /// server held what it held before, and the noise beside it.
-fn undecided(
-    client: &mongodb::Client,
-    from: Position,
-    before: &Checkpoint,
-    now: &Checkpoint,
-) -> Vec<Checkpoint> {
-    let entries = &oplog(client, from, now.ts)[1..];
-    let prepared =
-        |e: &[u8]| entry(e).get_document("o").is_ok_and(|o| matches!(o.get("prepare"), Ok(Some(_))));
-    let Some(at) = entries.iter().position(|e| prepared(e)) else {
+pub fn undecided(entries: &[Vec<u8>], before: &Checkpoint, now: &Checkpoint) -> Vec<Checkpoint> {
+    let Some(at) = entries.iter().position(|e| command(e, "prepare")) else {
         // Every part of a chain but the last changes nothing.
-        let partial = |e: &&Vec<u8>| {
-            entry(e).get_document("o").is_ok_and(|o| matches!(o.get("partialTxn"), Ok(Some(_))))
-        };
-        let parts = entries.iter().take_while(partial);
+        let parts = entries.iter().take_while(|e| command(e, "partialTxn"));
         return parts
             .map(|e| Checkpoint { ts: position(e), label: "inside a chain".into(), ..before.clone() })
             .collect();
     };
-    let decision = |e: &[u8]| {
-        entry(e).get_document("o").is_ok_and(|o| {
-            matches!(o.get("commitTransaction"), Ok(Some(_)))
-                || matches!(o.get("abortTransaction"), Ok(Some(_)))
-        })
-    };
+    let decision = |e: &[u8]| command(e, "commitTransaction") || command(e, "abortTransaction");
     let Some(end) = entries.iter().position(|e| decision(e)) else { return vec![] };
     let mut state = before.clone();
     let mut truths = Vec::new();
@@ -125,8 +169,13 @@ fn undecided(
     truths
 }
 
-fn entry(bytes: &[u8]) -> &RawDocument {
+pub fn entry(bytes: &[u8]) -> &RawDocument {
     RawDocument::from_bytes(bytes).unwrap()
+}
+
+/// Whether the operation of an entry has that field.
+pub fn command(bytes: &[u8], field: &str) -> bool {
+    entry(bytes).get_document("o").is_ok_and(|o| matches!(o.get(field), Ok(Some(_))))
 }
 
 pub fn position(bytes: &[u8]) -> Position {
@@ -146,6 +195,67 @@ fn renamed(dump: &Dump, entries: &[Vec<u8>]) -> bool {
     })
 }
 
+/// A dump and the oplog since, opened.
+pub struct Rolled {
+    name: String,
+    edge: Position,
+    workspace: Workspace,
+    /// Whether it may be refused for a rename.
+    suspect: bool,
+    _case: tempfile::TempDir,
+}
+
+impl Rolled {
+    pub fn new(dump: &Dump, folder: &std::path::Path, entries: &[Vec<u8>]) -> Rolled {
+        let case = tempfile::tempdir().unwrap();
+        let options = OpenOptions {
+            sources: vec![dump.dir.clone().into(), folder.to_owned().into()],
+            case: Some(case.path().to_owned()),
+            accept_unproven: vec![],
+        };
+        let name = format!("dump of {} to {}", dump.from, dump.edge);
+        let workspace =
+            Workspace::open(&options, &Meter::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(workspace.snapshots[0].edge(), Some(dump.edge), "{name}");
+        Rolled { name, edge: dump.edge, workspace, suspect: renamed(dump, entries), _case: case }
+    }
+
+    pub fn state(&self, bound: Position) -> pitstop::domain::Result<Walk<'_>> {
+        let snapshot = &self.workspace.snapshots[0];
+        walk(&self.workspace, snapshot, bound, &WalkOptions::default(), &Meter::default())
+    }
+}
+
+impl Outcome {
+    /// Counts a state: 1 when it was exact.
+    fn judge(
+        &mut self,
+        rolled: &Rolled,
+        ts: Position,
+        differences: pitstop::domain::Result<Vec<String>>,
+    ) -> usize {
+        let found = match differences {
+            Ok(found) if found.is_empty() => {
+                self.exact += 1;
+                return 1;
+            }
+            Ok(found) => found,
+            Err(e) if rolled.suspect && e.to_string().contains("renamed while the snapshot was taken") => {
+                self.refused += 1;
+                return 0;
+            }
+            Err(e) => vec![e.to_string()],
+        };
+        // The same difference again, at the next stops, would say nothing new.
+        for difference in found {
+            if !self.wrong.iter().any(|known| known.ends_with(&difference)) {
+                self.wrong.push(format!("{}, at {ts}: {difference}", rolled.name));
+            }
+        }
+        0
+    }
+}
+
 /// Rolls one dump to every truth behind its edge.
 pub fn check(
     dump: &Dump,
@@ -154,39 +264,12 @@ pub fn check(
     truths: &[Checkpoint],
     outcome: &mut Outcome,
 ) {
-    let case = tempfile::tempdir().unwrap();
-    let options = OpenOptions {
-        sources: vec![dump.dir.clone().into(), folder.to_owned().into()],
-        case: Some(case.path().to_owned()),
-        accept_unproven: vec![],
-    };
-    let name = format!("dump of {} to {}", dump.from, dump.edge);
-    let workspace = Workspace::open(&options, &Meter::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let snapshot = &workspace.snapshots[0];
-    assert_eq!(snapshot.edge(), Some(dump.edge), "{name}");
-    let suspect = renamed(dump, entries);
-    let mut seen: BTreeMap<Position, ()> = BTreeMap::new();
+    let rolled = Rolled::new(dump, folder, entries);
+    let mut seen = HashSet::new();
     for want in truths.iter().filter(|t| t.ts >= dump.edge) {
-        if seen.insert(want.ts, ()).is_some() {
-            continue;
-        }
-        let walked = walk(&workspace, snapshot, want.ts.next(), &WalkOptions::default(), &Meter::default());
-        match walked.and_then(|walk| observe_state(&walk.state)) {
-            Ok(got) => {
-                let differences = want.differences(&got);
-                outcome.exact += usize::from(differences.is_empty());
-                // The same difference again, at the next stops, would say nothing new.
-                for difference in differences {
-                    if !outcome.wrong.iter().any(|known| known.ends_with(&difference)) {
-                        outcome.wrong.push(format!("{name}, {} at {}: {difference}", want.label, want.ts));
-                    }
-                }
-            }
-            Err(e) if suspect && e.to_string().contains("renamed while the snapshot was taken") => {
-                outcome.refused += 1
-            }
-            Err(e) if outcome.wrong.iter().any(|known| known.ends_with(&e.to_string())) => {}
-            Err(e) => outcome.wrong.push(format!("{name}, {} at {}: {e}", want.label, want.ts)),
+        if seen.insert(want.ts) {
+            let got = rolled.state(want.ts.next()).and_then(|walk| observe_state(&walk.state));
+            outcome.judge(&rolled, want.ts, got.map(|got| want.differences(&got)));
         }
     }
 }

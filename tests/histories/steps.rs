@@ -133,26 +133,18 @@ impl Player<'_> {
 
     fn find_and_modify(&mut self) {
         let (db, name) = self.plain();
-        let mut command = doc! { "findAndModify": name, "query": filter(&mut self.random) };
-        if self.random.one_in(3) {
-            command.insert("remove", true);
-        } else {
-            let (u, filters) = update(&mut self.random);
-            command.insert("update", u);
-            command.insert("new", self.random.one_in(2));
-            match filters {
-                Some(filters) => command.insert("arrayFilters", vec![filters]),
-                None => command.insert("upsert", self.random.one_in(3)),
-            };
-        }
-        let client = self.client;
-        // With a session and a number, so that the server keeps an image for a retry.
-        let ran = block_on(async {
-            let mut session = client.start_session().await?;
-            command.insert("txnNumber", 1i64);
-            client.database(&db).run_command(command).session(&mut session).await
-        });
-        self.done += u32::from(ran.is_ok());
+        let coll = self.client.database(&db).collection(&name);
+        let query = filter(&mut self.random);
+        let (update, filters) = match self.random.one_in(3) {
+            true => (None, None),
+            false => {
+                let (update, filters) = update(&mut self.random);
+                (Some(update), filters)
+            }
+        };
+        let upsert = filters.is_none() && self.random.one_in(3);
+        let after = self.random.one_in(2);
+        self.done += u32::from(find_and_modify(&coll, query, update, filters, upsert, after).is_ok());
     }
 
     fn create(&mut self) {
@@ -244,8 +236,11 @@ impl Player<'_> {
         let Some(chosen) = self.choose(|_| true) else { return };
         self.run(&chosen.db, doc! { "drop": &chosen.name });
         if self.random.one_in(2) {
-            let capped = self.random.one_in(3);
-            self.run(&chosen.db, doc! { "create": &chosen.name, "capped": capped, "size": 5000 });
+            let mut create = doc! { "create": &chosen.name };
+            if self.random.one_in(3) {
+                create.extend(doc! { "capped": true, "size": 5000 });
+            }
+            self.run(&chosen.db, create);
             let one = document(&mut self.random, 7.into());
             self.run(&chosen.db, doc! { "insert": &chosen.name, "documents": [one] });
         }
@@ -372,19 +367,22 @@ impl Player<'_> {
             2 => self.run(&db, doc! { "emptycapped": name }),
             3 => {
                 let (ns, cmd) = (format!("{db}.{name}"), format!("{db}.$cmd"));
-                // A fresh `_id`: over an existing document this is an update that is logged as an
-                // insert, which in a capped collection keeps its place.
-                let mut one = document(&mut self.random, bson::oid::ObjectId::new().into());
-                // Of this command the server stores another document than it logs: with the time
-                // in place of the zero.
-                one.remove("zero");
+                // Of several at once; or one by one, as two are that are no longer all of documents.
+                let id = id(&mut self.random);
+                let mut one = document(&mut self.random, id);
+                let count = 1 + self.random.below(3);
+                let atomic = count < 3 && self.random.one_in(2);
+                if atomic {
+                    // For this the server stores its clock, and nobody knows which.
+                    one.remove("zero");
+                }
                 let ops = [
                     doc! { "op": "i", "ns": &ns, "o": one },
                     doc! { "op": "d", "ns": &ns, "o": { "_id": 3 } },
                     doc! { "op": "c", "ns": cmd, "o": { "create": "made" } },
                 ];
-                let ops: Vec<Document> = ops.into_iter().take(1 + self.random.below(3)).collect();
-                self.run("admin", doc! { "applyOps": ops })
+                let ops: Vec<Document> = ops.into_iter().take(count).collect();
+                self.run("admin", doc! { "applyOps": ops, "allowAtomic": atomic })
             }
             4 => {
                 let user = format!("u{}", self.random.below(5));
@@ -467,6 +465,38 @@ impl Player<'_> {
         });
         self.done += u32::from(ran.is_ok());
     }
+}
+
+/// Changes one document, or removes it, with what lets a client ask again: the server keeps an
+/// image of it.
+pub fn find_and_modify(
+    coll: &mongodb::Collection<Document>,
+    query: Document,
+    update: Option<Bson>,
+    filters: Option<Document>,
+    upsert: bool,
+    after: bool,
+) -> mongodb::error::Result<Option<Document>> {
+    use mongodb::options::{ReturnDocument, UpdateModifications};
+    let image = if after { ReturnDocument::After } else { ReturnDocument::Before };
+    let modifications = match update {
+        None => return block_on(coll.find_one_and_delete(query).into_future()),
+        Some(Bson::Array(stages)) => {
+            let stages = stages.into_iter().map(|s| s.as_document().unwrap().clone());
+            UpdateModifications::Pipeline(stages.collect())
+        }
+        Some(Bson::Document(whole)) if whole.keys().next().is_none_or(|k| !k.starts_with('$')) => {
+            let act = coll.find_one_and_replace(query, whole).upsert(upsert).return_document(image);
+            return block_on(act.into_future());
+        }
+        Some(Bson::Document(modifiers)) => UpdateModifications::Document(modifiers),
+        Some(other) => panic!("{other} is no update"),
+    };
+    let mut act = coll.find_one_and_update(query, modifications).upsert(upsert).return_document(image);
+    if let Some(filters) = filters {
+        act = act.array_filters(vec![filters]);
+    }
+    block_on(act.into_future())
 }
 
 fn random_text(random: &mut Random) -> Bson {

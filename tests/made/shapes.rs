@@ -51,6 +51,23 @@ fn an_id_that_is_not_first_stays_where_the_server_leaves_it() {
 }
 
 #[test]
+fn inserts_over_what_is_there_and_deletes_of_what_is_not() {
+    let entries = [
+        entry(2, "i", NS, doc! { "_id": 1, "over": "the snapshot's" }, doc! {}),
+        entry(3, "d", NS, doc! { "_id": 77 }, doc! {}),
+        entry(4, "i", NS, doc! { "_id": 77, "n": 1 }, doc! {}),
+        entry(5, "i", NS, doc! { "_id": 77, "n": 2 }, doc! {}),
+        entry(6, "d", NS, doc! { "_id": 2 }, doc! {}),
+        entry(7, "d", NS, doc! { "_id": 2 }, doc! {}),
+    ];
+    let came = whole(&entries).unwrap();
+    assert_eq!(came.ids(), [1, 3, 77]);
+    let find = |id: i32| came.of(NS).iter().find(|d| d.get_i32("_id").is_ok_and(|i| i == id)).unwrap();
+    assert_eq!(find(1), &doc! { "_id": 1, "over": "the snapshot's" });
+    assert_eq!(find(77), &doc! { "_id": 77, "n": 2 });
+}
+
+#[test]
 fn batched_deletes_need_no_session() {
     let ops = [1, 3].map(|id| inner("d", doc! { "_id": id }));
     assert_eq!(whole(&[apply_ops(2, ops.into(), doc! {})]).unwrap().ids(), [2]);

@@ -63,6 +63,7 @@ fn three() -> Memory {
         indexes: vec![],
         ordered: false,
         documents: 0,
+        bytes: 0,
     };
     state.specs.push(view);
     state.documents.push(vec![]);

@@ -84,6 +84,7 @@ impl Memory {
                     indexes,
                     ordered: options.get_bool("capped").unwrap_or(false),
                     documents: 0,
+                    bytes: 0,
                 };
                 let documents = match kind {
                     CollectionKind::View => vec![],
@@ -106,6 +107,7 @@ impl Memory {
             indexes: vec![bytes(&doc! { "v": 2, "key": { "_id": 1 }, "name": "_id_" })],
             ordered: false,
             documents: documents.len() as u64,
+            bytes: 0,
         };
         Memory { specs: vec![spec], documents: vec![documents.iter().map(bytes).collect()], hook: None }
     }
@@ -166,6 +168,21 @@ pub fn fill(peer: &Peer) {
         "zoo",
         doc! { "update": "zeros", "updates": [{ "q": {}, "u": { "$set": { "z": ZERO, "deep": { "z": ZERO } } }, "multi": true }] },
     );
+    // What a log can hold and an insert cannot make: `_id` behind other fields.
+    run("zoo", doc! { "create": "late" });
+    run("zoo", doc! { "create": "late ring", "capped": true, "size": 8192 });
+    for n in 0..6 {
+        for name in ["zoo.late", "zoo.late ring"] {
+            let operation = |o: Document| doc! { "op": "i", "ns": name, "o": o };
+            let late = [doc! { "n": 6 - n, "_id": 10 * n }, doc! { "z": ZERO, "_id": 10 * n + 1, "y": ZERO }];
+            let all: Vec<Document> = late.into_iter().map(operation).collect();
+            run("admin", doc! { "applyOps": all, "allowAtomic": false });
+        }
+        insert("zoo", "late ring", vec![doc! { "_id": 10 * n + 2 }]);
+    }
+    let stored = raw(peer, &Namespace::parse("zoo.late"));
+    let ends = |one: &Vec<u8>| one.starts_with(&bytes(&doc! { "z": ZERO, "_id": 1, "y": ZERO })[..10]);
+    assert!(stored.iter().any(ends), "the server stores what it is told to");
     insert("zoo", "zeros", (100..120).map(|n| doc! { "_id": n, "plain": true }).collect());
 
     run("zoo", doc! { "create": "ring", "capped": true, "size": 8192, "max": 20 });

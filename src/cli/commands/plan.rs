@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::ops::line;
 use crate::cli::args::PlanArgs;
+use crate::cli::config;
 use crate::cli::open;
 use crate::cli::output::{self, Out};
 use crate::domain::after::After;
@@ -16,6 +17,7 @@ use crate::domain::text::{bytes, count, counted, visible};
 use crate::domain::{Error, Result};
 use crate::ops::after::after;
 use crate::ops::plan::PlanRequest;
+use crate::ops::preflight::look;
 use crate::ops::restore::TargetSpec;
 use crate::ops::restore::checks::read;
 use crate::ops::select::Selection;
@@ -26,20 +28,24 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     let target: TargetSpec = args.target.parse()?;
     let how = how(args, &target)?;
     let workspace = open(&args.source)?;
-    let planned = crate::ops::plan::plan(&workspace, &request(args, &target, how), &Meter::default())?;
+    let request = request(args, &target, how);
+    let mut planned = crate::ops::plan::plan(&workspace, &request, &Meter::default())?;
+    let refusal =
+        look(&mut planned, &request.selection, &target, config::mongod(args.mongod.as_deref())?.as_deref())?;
     let plan = &planned.plan;
     let until = workspace.valid_stops(&plan.snapshot).map_or(workspace.last().next(), |valid| valid.last);
     let after = after(&workspace, plan.stop.bound, until, &Meter::default())?;
     crate::ops::findings::plan(&workspace, plan, &after)?;
     let mut out = Out::new();
     if args.source.json {
-        out.json(&output::plan(plan, Some(&after)))?;
+        out.json(&output::plan(plan, Some(&after), refusal.as_deref()))?;
     } else {
         for text in lines(plan).into_iter().chain(after_lines(&after)) {
             out.line(text)?;
         }
     }
-    out.flush()
+    out.flush()?;
+    refusal.map_or(Ok(()), Err)
 }
 
 /// What follows the stop, for a terminal.

@@ -16,6 +16,7 @@ use crate::domain::progress::{Meter, Phase, Reading};
 use crate::domain::text::{bytes, count, visible, visible_lines};
 use crate::domain::{Error, Result};
 use crate::ops::Workspace;
+use crate::ops::preflight::look;
 use crate::ops::restore::{Job, Outcome, Restored, TargetSpec, Watch, start};
 
 /// How often a front looks at a worker.
@@ -28,7 +29,11 @@ pub fn run(args: &RestoreArgs) -> Result<()> {
     let workspace = open(&args.plan.source)?;
     let request = request(&args.plan, &target, how);
     if !args.yes {
-        let planned = crate::ops::plan::plan(&workspace, &request, &Meter::default())?;
+        let mut planned = crate::ops::plan::plan(&workspace, &request, &Meter::default())?;
+        let mongod = config::mongod(args.plan.mongod.as_deref())?;
+        if let Some(refusal) = look(&mut planned, &request.selection, &target, mongod.as_deref())? {
+            return Err(refusal);
+        }
         confirm(&lines(&planned.plan))?;
     }
     let bound = request.stop.bound(workspace.last());

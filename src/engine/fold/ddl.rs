@@ -1,13 +1,14 @@
 //! Commands of the oplog: what DDL does to the catalog. Reference 1.4, 5.1.
 
-use super::{Fold, malformed, place, unreplayable};
+use super::{Fold, NO_ATOMIC_APPLY_OPS, malformed, place, unreplayable};
 use crate::domain::{Error, Namespace, Result};
 use crate::engine::bson::{Doc, Fault};
 use crate::engine::catalog::{Known, modified_options, options_of};
+use crate::engine::effects::Way;
 use crate::engine::entry::Entry;
 
 impl<'a> Fold<'a> {
-    pub(super) fn command(&mut self, entry: &Entry<'a>, depth: usize) -> Result<()> {
+    pub(super) fn command(&mut self, entry: &Entry<'a>, depth: usize, way: Way) -> Result<()> {
         let Some(first) = entry.command() else {
             return malformed(entry, &Fault::new(0, "the command is empty")).err();
         };
@@ -15,12 +16,15 @@ impl<'a> Fold<'a> {
         if name == "applyOps" {
             let list =
                 first.as_doc().ok_or_else(|| malformed(entry, &Fault::new(0, "applyOps is no list")))?;
+            // What is no transaction and no group of the server's was sent by somebody.
+            let sent = !entry.grouped && self.server.is_none_or(|v| v < NO_ATOMIC_APPLY_OPS);
+            let way = if sent { Way::Sent } else { way };
             for op in list.iter() {
                 let op = op.map_err(|fault| malformed(entry, &fault))?;
                 let op = op
                     .as_doc()
                     .ok_or_else(|| malformed(entry, &Fault::new(0, "an operation is no document")))?;
-                self.apply_inner(entry, op, depth + 1)?;
+                self.apply_inner(entry, op, depth + 1, way)?;
             }
             return Ok(());
         }

@@ -9,6 +9,7 @@ use crate::domain::namespace::Treatment;
 use crate::domain::{Error, Namespace, Position, Result};
 use crate::engine::bson::{Doc, Fault};
 use crate::engine::catalog::{Catalog, CollId, Flaw, Known};
+use crate::engine::effects::Way;
 use crate::engine::entry::{Entry, EntryKind};
 use crate::engine::input::{Base, BaseCollection};
 use crate::engine::key::DocKey;
@@ -17,6 +18,9 @@ use crate::engine::together::{self, Together};
 use crate::engine::transactions::{Broken, History, Step, Transactions, Unfinished};
 use crate::engine::update::{Update, classify};
 use crate::engine::views;
+
+/// Servers from this one on carry out every operation of somebody's `applyOps` for itself.
+const NO_ATOMIC_APPLY_OPS: (u32, u32) = (6, 2);
 
 /// How deep `applyOps` may nest.
 const MAX_NESTING: usize = 8;
@@ -101,13 +105,13 @@ impl<'a> Fold<'a> {
                 Step::Commit(ops) => {
                     together::note(&mut self.walked.together, entry.at.pos, &ops);
                     for op in ops {
-                        self.apply_inner(entry, op, 1)?;
+                        self.apply_inner(entry, op, 1, Way::Plain)?;
                     }
                     return Ok(());
                 }
             }
         }
-        self.apply_one(entry, 0)
+        self.apply_one(entry, 0, Way::Plain)
     }
 
     /// Ends the walk and checks that what came out can be the state of a server.
@@ -136,23 +140,23 @@ impl<'a> Fold<'a> {
         self.walked.notes.extend(
             self.ignored.iter().map(|c| format!("commands without effect on data were passed over: {c}")),
         );
-        let folded = Folded::new(self.catalog, self.server, &mut self.walked.notes)?;
+        let folded = Folded::new(self.catalog, self.server, self.options.edge, &mut self.walked.notes)?;
         Ok((folded, self.walked))
     }
 
-    fn apply_inner(&mut self, outer: &Entry<'a>, op: Doc<'a>, depth: usize) -> Result<()> {
+    fn apply_inner(&mut self, outer: &Entry<'a>, op: Doc<'a>, depth: usize, way: Way) -> Result<()> {
         if depth > MAX_NESTING {
             return unreplayable(outer, &format!("applyOps nests deeper than {MAX_NESTING}")).err();
         }
         let inner = outer.parse_inner(op).map_err(|fault| malformed(outer, &fault))?;
-        self.apply_one(&inner, depth)
+        self.apply_one(&inner, depth, way)
     }
 
-    fn apply_one(&mut self, entry: &Entry<'a>, depth: usize) -> Result<()> {
+    fn apply_one(&mut self, entry: &Entry<'a>, depth: usize, way: Way) -> Result<()> {
         match entry.kind {
             EntryKind::Noop => Ok(()),
-            EntryKind::Insert | EntryKind::Update | EntryKind::Delete => self.document(entry, depth),
-            EntryKind::Command => self.command(entry, depth),
+            EntryKind::Insert | EntryKind::Update | EntryKind::Delete => self.document(entry, way),
+            EntryKind::Command => self.command(entry, depth, way),
             EntryKind::Other => {
                 let kind = entry.raw.get("op").and_then(|e| e.as_str()).unwrap_or("");
                 unreplayable(entry, &format!("operations of kind {kind:?} are not known"))
@@ -176,7 +180,7 @@ impl<'a> Fold<'a> {
         entry.at.pos <= self.options.edge
     }
 
-    fn document(&mut self, entry: &Entry<'a>, depth: usize) -> Result<()> {
+    fn document(&mut self, entry: &Entry<'a>, way: Way) -> Result<()> {
         let ns = Namespace::parse(entry.ns);
         if !self.counts(&ns) {
             self.note_version(entry);
@@ -194,10 +198,10 @@ impl<'a> Fold<'a> {
         let key = DocKey::of(doc_id);
         let effects = &mut self.catalog.get_mut(id).effects;
         match entry.kind {
-            EntryKind::Insert => effects.insert(key, entry.o, depth == 0),
+            EntryKind::Insert => effects.insert(key, entry.o, way, entry.at.pos),
             EntryKind::Delete => effects.delete(key),
             _ => match classify(entry.o).map_err(|fault| malformed(entry, &fault))? {
-                Update::Replace(body) => effects.replace(key, body),
+                Update::Replace(body) => effects.replace(key, body, way, entry.at.pos),
                 Update::Diff(_) | Update::Modifiers(_) => {
                     effects.update(key, entry.o, entry.at.pos).map_err(|_| {
                         Error::inexact(

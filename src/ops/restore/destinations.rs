@@ -17,12 +17,13 @@ use crate::domain::{Class, Error, Result};
 use crate::engine::output::State;
 use crate::ops::Workspace;
 use crate::ops::plan::{PlanRequest, Planned, plan};
+use crate::ops::preflight::{Place, preflight};
 use crate::ops::select::Selected;
 use crate::ops::walk::WalkOptions;
 use crate::source::archive::Archive;
 use crate::target::{
-    DumpOptions, Found, LoadOptions, Loaded, Server, Ttl, Verification, check_version, require_space,
-    write_archive, write_dump,
+    DumpOptions, Found, LoadOptions, Loaded, Server, Ttl, Verification, require_space, write_archive,
+    write_dump,
 };
 
 /// A restore under way.
@@ -54,12 +55,7 @@ impl Work<'_> {
         }
         // The server starts while the oplog is walked; both are needed before the first write.
         let starting = match target {
-            TargetSpec::Isolated => Some(runtime.spawn(Ready::start(
-                job.clone(),
-                self.dir.to_owned(),
-                snapshot_version(workspace, job),
-                left,
-            ))),
+            TargetSpec::Isolated => Some(runtime.spawn(Ready::start(job.clone(), self.dir.to_owned(), left))),
             _ => None,
         };
         // What goes in is hashed while the log is walked: both read it, from the disk once.
@@ -120,9 +116,15 @@ impl Work<'_> {
     ) -> Result<()> {
         let Work { runtime, job, earlier, meter, .. } = *self;
         outcome.notes.append(&mut ready.notes);
-        if let Err(error) = require_space(&ready.isolated.dbpath, with_margin(needs(planned))) {
-            runtime.block_on(discard(&ready.isolated))?;
-            return Err(error);
+        match preflight(state, planned.snapshot, &ready.place()) {
+            Ok(notes) => outcome.notes.extend(notes),
+            Err(error) => {
+                // Of one that is gone on with, what it holds is kept: there may be room later.
+                if ready.is_fresh() {
+                    runtime.block_on(discard(&ready.isolated))?;
+                }
+                return Err(error);
+            }
         }
         earlier.cleared(&job.id)?;
         outcome.restored = Some(ready.restored());
@@ -130,7 +132,7 @@ impl Work<'_> {
             let server = ready.isolated.connect().await?;
             server.try_queries(&job.how.checks.queries, job.bound).await?;
             let (users, rest) = (Selected::treated(state, true), Selected::treated(state, false));
-            outcome.notes.extend(server.load_users(&users).await?);
+            outcome.notes.extend(server.load_users(&users, &job.id).await?);
             let options = self.load_options(Ttl::Keep, checkpoints.clone());
             let (loaded, mut found) = server.load_and_compare(&rest, &options, meter).await?;
             self.say_loaded(&loaded, outcome);
@@ -197,7 +199,7 @@ impl Work<'_> {
         checkpoints: &Checkpoints,
         outcome: &mut Outcome,
     ) -> Result<()> {
-        require_space(dir, needs(planned))?;
+        outcome.notes.extend(preflight(state, planned.snapshot, &Place::dump(dir))?);
         let earlier = self.earlier.ids();
         let there = crate::target::any_partial(dir, &earlier);
         let options = DumpOptions {
@@ -223,10 +225,10 @@ impl Work<'_> {
         outcome: &mut Outcome,
     ) -> Result<()> {
         let packed = file.extension().is_some_and(|e| e == "gz");
-        require_space(file, needs(planned))?;
+        outcome.notes.extend(preflight(state, planned.snapshot, &Place::dump(file))?);
         if packed {
             // It is unpacked into the case to be read back.
-            require_space(self.dir, needs(planned))?;
+            require_space(self.dir, state.collections().iter().map(|spec| spec.bytes).sum())?;
         }
         self.earlier.cleared(&self.job.id)?;
         let version = planned.snapshot.server_version.as_deref();
@@ -274,9 +276,9 @@ impl Work<'_> {
     ) -> Result<()> {
         let Work { job, earlier, meter, .. } = *self;
         let server = Server::connect(uri).await?;
-        let version = server.version().await?;
-        outcome.notes.extend(check_version(version, planned.snapshot.base.server)?);
         guard(&server, planned).await?;
+        let place = Place::server(&server).await?;
+        outcome.notes.extend(preflight(state, planned.snapshot, &place)?);
         server.try_queries(&job.how.checks.queries, job.bound).await?;
         let (users, rest) = (Selected::treated(state, true), Selected::treated(state, false));
         if job.with_users
@@ -291,7 +293,7 @@ impl Work<'_> {
             server.require_empty().await?;
         }
         outcome.restored = Some(Restored::Server { uri: server.address().to_owned() });
-        outcome.notes.extend(server.load_users(&users).await?);
+        outcome.notes.extend(server.load_users(&users, &job.id).await?);
         let (loaded, found) = server.load_and_compare(&rest, &options, meter).await?;
         earlier.cleared(&job.id)?;
         outcome.notes.extend(marked.map(|id| went_on(&id, loaded.kept)));
@@ -373,10 +375,6 @@ fn request(job: &Job) -> PlanRequest {
     }
 }
 
-fn snapshot_version(workspace: &Workspace, job: &Job) -> Option<(u32, u32)> {
-    crate::ops::plan::base(workspace, job.snapshot.as_deref(), job.bound).ok().and_then(|s| s.base.server)
-}
-
 pub(super) fn started_over(id: &str) -> String {
     format!("the restore {id} was not finished; what it left was removed, and this one started over")
 }
@@ -391,16 +389,6 @@ fn went_on(id: &str, (collections, documents): (u64, u64)) -> String {
              written were read, found to be right, and kept"
         ),
     }
-}
-
-/// About how many bytes a restore writes: what it reads, at most.
-fn needs(planned: &Planned<'_>) -> u64 {
-    planned.plan.cost.snapshot_bytes + planned.plan.cost.oplog_bytes
-}
-
-/// A server needs more than its documents: indexes, its journal.
-fn with_margin(bytes: u64) -> u64 {
-    bytes.saturating_add(bytes / 4)
 }
 
 /// The first safety rule for a server that is not ours: never the source.

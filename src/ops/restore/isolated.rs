@@ -9,9 +9,10 @@ use super::unfinished::took_over;
 use crate::case::{registry_dir, servers_dir};
 use crate::domain::Result;
 use crate::domain::progress::Meter;
+use crate::ops::preflight::Place;
 use crate::target::isolated::GRACE;
 use crate::target::registry::{Record, RunState};
-use crate::target::{Isolated, IsolatedOptions, Mongod, Registry, check_version, find_mongod, require_space};
+use crate::target::{Isolated, IsolatedOptions, Mongod, Registry, find_mongod, require_space};
 
 /// A server that takes documents.
 pub(super) struct Ready {
@@ -25,14 +26,9 @@ pub(super) struct Ready {
 impl Ready {
     /// Starts one, or goes on with the one that was left. Whatever happens to this process,
     /// `pitstop targets` knows of it.
-    pub async fn start(
-        job: Job,
-        own: PathBuf,
-        snapshot: Option<(u32, u32)>,
-        left: Option<Record>,
-    ) -> Result<Ready> {
+    pub async fn start(job: Job, own: PathBuf, left: Option<Record>) -> Result<Ready> {
         let mongod = find_mongod(job.mongod.as_deref(), None)?;
-        let mut notes: Vec<String> = check_version(mongod.version, snapshot)?.into_iter().collect();
+        let mut notes = Vec::new();
         if let Some(record) = left {
             // On a disk that is still full it would fail again, and what it holds be lost.
             require_space(&record.dbpath, 0)?;
@@ -59,6 +55,11 @@ impl Ready {
         let isolated = Isolated::start(options, &Meter::default()).await?;
         register(&isolated, &job)?;
         Ok(Ready { isolated, notes, mongod, fresh: true })
+    }
+
+    /// As a place for a state.
+    pub fn place(&self) -> Place {
+        Place::isolated(&self.mongod, &self.isolated.dbpath)
     }
 
     /// Whether nothing can be in it yet.

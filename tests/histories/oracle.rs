@@ -1,0 +1,96 @@
+//! The server's own answer for any stop, by its own recovery: data files of a node, the later
+//! entries of its oplog up to the stop, and a start that replays them.
+
+use std::fs;
+use std::path::Path;
+
+use bson::{RawArrayBuf, RawDocument, doc, rawdoc};
+use mongodb::Client;
+use pitstop::domain::Position;
+
+use crate::common::server::{Server, block_on, command_on, cursor_on};
+use crate::common::truth::Checkpoint;
+use crate::live::{databases, newest, observe};
+use crate::play::position;
+
+/// Entries that are inserted with one command.
+const BATCH: usize = 500;
+
+/// The data files of a node as they were once.
+pub struct Oracle {
+    files: tempfile::TempDir,
+}
+
+fn directory() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("oracle-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+impl Oracle {
+    /// Copies the files of a replica set's node while it holds still.
+    pub fn of(server: &Server) -> Oracle {
+        let client = server.client();
+        command_on(&client, "admin", doc! { "fsync": 1, "lock": true });
+        let files = directory();
+        copy(&server.dbpath(), files.path());
+        command_on(&client, "admin", doc! { "fsyncUnlock": 1 });
+        Oracle { files }
+    }
+
+    /// What a server holds after it has recovered up to the last entry before the bound. `None`:
+    /// buckets without their time series, a state that cannot be made on purpose.
+    pub fn state(&self, entries: &[Vec<u8>], bound: Position) -> Option<Checkpoint> {
+        let data = directory();
+        copy(self.files.path(), data.path());
+        let server = Server::over(data.path(), &[]);
+        let client = server.client();
+        let known = newest(&client);
+        let wanted: Vec<_> = entries.iter().filter(|e| known < position(e) && position(e) < bound).collect();
+        for batch in wanted.chunks(BATCH) {
+            let mut documents = RawArrayBuf::new();
+            batch.iter().for_each(|e| documents.push(RawDocument::from_bytes(e).unwrap().to_owned()));
+            let command = rawdoc! { "insert": "oplog.rs", "documents": documents };
+            let reply = block_on(client.database("local").run_raw_command(command).into_future()).unwrap();
+            assert_eq!(reply.get_i32("n").unwrap(), batch.len() as i32, "{reply}");
+        }
+        // The node was running: this says where its oplog may have had holes, and it had none.
+        let forget = doc! { "q": {}, "limit": 0 };
+        command_on(
+            &client,
+            "local",
+            doc! { "delete": "replset.oplogTruncateAfterPoint", "deletes": [forget] },
+        );
+        server.shut_down();
+        let server = Server::over(data.path(), &["--setParameter", "recoverFromOplogAsStandalone=true"]);
+        let client = server.client();
+        let mut state = observe(&client, format!("recovered to before {bound}"));
+        assert_eq!(Some(state.ts), wanted.last().map(|e| position(e)), "the last entry recovered");
+        // A server that starts to be written to drops what is temporary, and a state leaves it out.
+        for collections in state.dbs.values_mut() {
+            collections.retain(|_, c| !c.options.get_bool("temp").unwrap_or(false));
+        }
+        databases(&client).iter().all(|db| whole(&client, db)).then_some(state)
+    }
+}
+
+/// Whether the buckets of a database all belong to a time series.
+fn whole(client: &Client, db: &str) -> bool {
+    let listed = cursor_on(client, db, doc! { "listCollections": 1, "nameOnly": true });
+    let names: Vec<_> = listed.iter().map(|c| c.get_str("name").unwrap()).collect();
+    names.iter().filter_map(|name| name.strip_prefix("system.buckets.")).all(|series| names.contains(&series))
+}
+
+/// Copies data files; logs of the server's own diagnosis are not among them.
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap();
+        if path.is_dir() {
+            if name != "diagnostic.data" {
+                fs::create_dir(to.join(name)).unwrap();
+                copy(&path, &to.join(name));
+            }
+        } else if name != "mongod.lock" && name != "WiredTiger.lock" {
+            fs::copy(&path, to.join(name)).unwrap();
+        }
+    }
+}
