@@ -9,6 +9,7 @@ pub mod burst;
 pub mod coverage;
 pub mod diff;
 pub mod error;
+pub mod how;
 mod judge;
 pub mod marks;
 pub mod namespace;

@@ -19,6 +19,7 @@ pub mod rows;
 pub mod search;
 pub mod select;
 mod shape;
+mod signals;
 pub mod states;
 pub mod suspects;
 pub mod walk;

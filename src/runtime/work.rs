@@ -145,6 +145,7 @@ fn planned(desk: &Desk, request: &RestoreRequest, meter: &Meter) -> Result<Answe
         snapshot: request.snapshot.clone(),
         walk: WalkOptions::default(),
         target,
+        how: Default::default(),
         selection: Default::default(),
     };
     let workspace = desk.workspace()?;

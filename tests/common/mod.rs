@@ -1,6 +1,7 @@
 //! What integration tests share: a real mongod, the fixtures, and the truth about them.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod archive;
 pub mod cli;
 pub mod dump;
 pub mod fixtures;
