@@ -62,6 +62,7 @@ pub fn run(
         mongod: desk.mongod.as_deref().map(absolute).transpose()?,
         port: None,
         defer_ttl: false,
+        memory: Some(desk.memory.bytes()),
     };
     let target: TargetSpec = request.target.parse()?;
     if let TargetSpec::Dump(dir) = &target

@@ -24,7 +24,7 @@ use crate::ops::walk::WalkOptions;
 pub fn run(args: &PlanArgs) -> Result<()> {
     let target: TargetSpec = args.target.parse()?;
     let workspace = open(&args.source)?;
-    let request = request(args, &target);
+    let request = request(args, &target)?;
     let mut planned = crate::ops::plan::plan(&workspace, &request, &Meter::default())?;
     let refusal =
         look(&mut planned, &request.selection, &target, config::mongod(args.mongod.as_deref())?.as_deref())?;
@@ -75,13 +75,14 @@ fn after_lines(after: &After) -> Vec<String> {
 }
 
 /// The request behind the arguments.
-pub fn request(args: &PlanArgs, target: &TargetSpec) -> PlanRequest {
-    PlanRequest {
+pub fn request(args: &PlanArgs, target: &TargetSpec) -> Result<PlanRequest> {
+    Ok(PlanRequest {
         stop: args.stop.request(),
         snapshot: args.snapshot.clone(),
         walk: WalkOptions {
             skip: args.skip_op.iter().copied().collect::<BTreeSet<_>>(),
             with_auth: args.with_users,
+            memory: config::memory_or_default(args.memory.memory)?,
         },
         target: target.shown(),
         selection: Selection {
@@ -89,7 +90,7 @@ pub fn request(args: &PlanArgs, target: &TargetSpec) -> PlanRequest {
             except: args.ns_exclude.iter().map(Glob::new).collect(),
             renames: args.ns_rename.clone(),
         },
-    }
+    })
 }
 
 /// A plan for a terminal.

@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub fn run(args: &RestoreArgs) -> Result<()> {
     let target: TargetSpec = args.plan.target.parse()?;
     let workspace = open(&args.plan.source)?;
-    let request = request(&args.plan, &target);
+    let request = request(&args.plan, &target)?;
     if !args.yes {
         let mut planned = crate::ops::plan::plan(&workspace, &request, &Meter::default())?;
         let mongod = config::mongod(args.plan.mongod.as_deref())?;
@@ -35,7 +35,7 @@ pub fn run(args: &RestoreArgs) -> Result<()> {
         confirm(&lines(&planned.plan))?;
     }
     let bound = request.stop.bound(workspace.last());
-    let job = job(args, &workspace, bound, &target)?;
+    let job = Job { memory: Some(request.walk.memory.bytes()), ..job(args, &workspace, bound, &target)? };
     drop(workspace);
     let watch = start(&job, &target)?;
     let outcome = follow(watch, args.plan.source.json)?;
@@ -95,6 +95,7 @@ fn job(
         mongod: config::mongod(plan.mongod.as_deref())?.as_deref().map(absolute).transpose()?,
         port: plan.port,
         defer_ttl: plan.ttl.is_some(),
+        memory: None,
     })
 }
 

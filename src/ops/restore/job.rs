@@ -98,6 +98,9 @@ pub struct Job {
     pub port: Option<u16>,
     /// Whether TTL indexes are left out on other servers.
     pub defer_ttl: bool,
+    /// How many bytes of memory it may take; none = a quarter of the machine.
+    #[serde(default)]
+    pub memory: Option<u64>,
 }
 
 impl Job {

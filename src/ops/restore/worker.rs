@@ -13,6 +13,7 @@ use crate::domain::progress::{Meter, Phase};
 use crate::domain::source::Source;
 use crate::domain::{Class, Error, Result};
 use crate::engine::output::State;
+use crate::ops::memory::Memory;
 use crate::ops::plan::{PlanRequest, Planned, plan};
 use crate::ops::preflight::{Place, preflight};
 use crate::ops::select::Selected;
@@ -127,7 +128,7 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
         "restore-begins",
         serde_json::json!({
             "restore": job.id, "pos": job.bound, "target": job.target, "skipped": job.skip,
-            "users": job.with_users, "accepted_unproven": job.accept_unproven,
+            "users": job.with_users, "memory": Memory::or_default(job.memory).bytes(), "accepted_unproven": job.accept_unproven,
         }),
     )?;
     let earlier = unfinished(&job, dir)?;
@@ -138,6 +139,7 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
         walk: WalkOptions {
             skip: job.skip.iter().copied().collect::<BTreeSet<_>>(),
             with_auth: job.with_users,
+            memory: Memory::or_default(job.memory),
         },
         target: job.target.clone(),
         selection: job.selection(),
