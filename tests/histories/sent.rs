@@ -5,7 +5,7 @@ use bson::{Document, doc};
 use pitstop::domain::Class;
 
 use crate::common::server::command_on;
-use crate::live::documents;
+use crate::live::{documents, newest};
 use crate::play::Rolled;
 use crate::told::Told;
 
@@ -46,6 +46,9 @@ fn over_documents_of_a_capped_collection_and_with_an_id_that_is_not_first() {
         ring.iter().any(|d| !d[5..].starts_with(b"_id")) && ring.iter().any(|d| d[5..].starts_with(b"_id"))
     );
     told.check();
+    let (folder, entries) = told.log();
+    let walked = Rolled::new(&told.dump, &folder, &entries).state(newest(&client).next()).unwrap().walked;
+    assert!(walked.notes.iter().any(|n| n.contains("its first field")), "{:?}", walked.notes);
 }
 
 #[test]
