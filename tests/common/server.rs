@@ -14,7 +14,8 @@ use bson::{Document, doc};
 use mongodb::Client;
 
 const SET: &str = "pit0";
-const WAIT: Duration = Duration::from_secs(60);
+/// Long enough for a recovery on a machine with much else to do.
+const WAIT: Duration = Duration::from_secs(300);
 /// Arguments: directory, log, then the server's command line.
 const GUARD: &str = r#"dir=$1 log=$2; shift 2
 "$@" </dev/null >"$log" 2>&1 & echo $!
