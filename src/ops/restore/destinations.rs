@@ -28,7 +28,6 @@ use crate::target::{
 };
 
 /// A restore under way.
-#[derive(Clone, Copy)]
 pub(super) struct Work<'w> {
     pub runtime: &'w tokio::runtime::Runtime,
     /// Its folder.
