@@ -207,6 +207,15 @@ pub struct OpsArgs {
     pub limit: Option<u64>,
 }
 
+/// How much memory to take.
+#[derive(Debug, Args)]
+pub struct MemoryArgs {
+    /// Take at most this much memory, like 512M; what exceeds it goes to the case folder [default: a
+    /// quarter of the machine]
+    #[arg(long, value_name = "SIZE", value_parser = super::config::memory)]
+    pub memory: Option<u64>,
+}
+
 /// Where to stop.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
@@ -290,6 +299,9 @@ pub struct PlanArgs {
     /// costs what the query costs); may be repeated
     #[arg(long, value_name = "dbhash|validate|FILE")]
     pub check: Vec<String>,
+    /// How much memory to take.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
 }
 
 fn rate(text: &str) -> Result<NonZeroU64, String> {
@@ -329,6 +341,9 @@ pub struct DiffArgs {
     /// Show at most this many documents field by field [default: 20 with --ns, else 0]
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
+    /// How much memory to take.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
 }
 
 /// Arguments of `history`.
@@ -419,6 +434,9 @@ pub struct StatesArgs {
     /// Use this snapshot instead of the newest possible
     #[arg(long, value_name = "SNAPSHOT")]
     pub snapshot: Option<String>,
+    /// How much memory to take.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
     /// Print Markdown, with the command that gives the same again
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,

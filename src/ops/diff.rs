@@ -1,13 +1,17 @@
 //! The preview: the state at the stop against the end of the oplog, or against another stop,
 //! without a restore and without a server. Of a collection that is the same on both sides only
 //! the documents are read that operations in between have touched.
+//!
+//! What does not fit into the memory that [`WalkOptions`] allow is spilled; the numbers are the
+//! same then, and of documents that are shown only up to a limit others may be.
 
 use std::collections::{HashMap, HashSet};
 
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::Workspace;
-use super::after::{incident_at, written_again};
+use super::after::{Documents, incident_at, written_again};
+use super::memory::Memory;
 use super::plan::{base, stop_at};
 use super::rows::{document_json, json};
 use super::select::fits;
@@ -21,6 +25,7 @@ use crate::engine::bson::Doc;
 use crate::engine::effects::{Effects, Net, Origin};
 use crate::engine::key::DocKey;
 use crate::engine::output::State;
+use crate::engine::spill::{Touched, Touches};
 use crate::engine::state::{Folded, documents};
 
 /// What to compare.
@@ -57,6 +62,9 @@ pub struct Diff {
     pub limited: bool,
 }
 
+/// About the most memory that one document takes while its collection is compared whole.
+const COMPARED_COST: u64 = 240;
+
 /// Compares two states.
 pub fn diff(workspace: &Workspace, request: &DiffRequest, meter: &Meter) -> Result<Diff> {
     let bound = request.stop.bound(workspace.last());
@@ -69,14 +77,32 @@ pub fn diff(workspace: &Workspace, request: &DiffRequest, meter: &Meter) -> Resu
         Ok(same) => same,
         Err(_) => base(workspace, request.snapshot.as_deref(), against)?,
     };
-    let then = walk(workspace, snapshot, bound, &request.walk, meter)?;
-    let now = walk(workspace, other, against, &request.walk, meter)?;
+    // One part for either side, one for the rest.
+    let memory = request.walk.memory.part(3);
+    let fold = |base, bound, memory| {
+        let options = WalkOptions { memory, ..request.walk.clone() };
+        walk(workspace, base, bound, &options, meter)
+    };
+    let mut now = fold(other, against, memory)?;
+    let mut then = fold(snapshot, bound, memory)?;
+    // Both sides must be of one kind to be compared.
+    match (then.state.is_spilled(), now.state.is_spilled()) {
+        (true, false) => now = fold(other, against, memory.spilling())?,
+        (false, true) => then = fold(snapshot, bound, memory.spilling())?,
+        _ => {}
+    }
     let incident = incident_at(workspace, bound, meter)?.filter(|burst| burst.first < against);
     let conflicts = match &incident {
-        Some(incident) => written_again(workspace, incident, against, meter)?,
-        None => HashMap::new(),
+        Some(incident) => Some(written_again(workspace, incident, against, memory.part(2), meter)?),
+        None => None,
     };
-    let mut collector = Collector { limit: request.limit, documents: Vec::new(), limited: false, conflicts };
+    let mut collector = Collector {
+        limit: request.limit,
+        documents: Vec::new(),
+        limited: false,
+        conflicts,
+        memory: memory.part(2),
+    };
     let mut namespaces = Vec::new();
     for ns in names(&then, &now) {
         if !fits(&request.ns, &ns.to_string()) {
@@ -111,7 +137,9 @@ struct Collector {
     documents: Vec<DocumentDiff>,
     limited: bool,
     /// Documents of the incident that were written again.
-    conflicts: HashMap<Namespace, HashSet<DocKey>>,
+    conflicts: Option<Documents>,
+    /// For the documents of collections that are compared whole.
+    memory: Memory,
 }
 
 /// One namespace on both sides: `then` is the stop, `now` the other.
@@ -192,6 +220,9 @@ impl<'w> Pair<'_, 'w> {
     }
 
     fn touched(&self, then: usize, now: usize, found: &mut NamespaceDiff, out: &mut Collector) -> Result<()> {
+        if let (Some(a), Some(b)) = (self.then.touches(then)?, self.now.touches(now)?) {
+            return self.spilled(then, a, now, b, found, out);
+        }
         let (Some(a), Some(b)) = (self.then.collection(then), self.now.collection(now)) else {
             return Ok(());
         };
@@ -226,8 +257,8 @@ impl<'w> Pair<'_, 'w> {
             }
         }
         // What the snapshot does not have, in the order of the oplog.
-        let mut rest: Vec<(usize, DocKey)> =
-            b.effects.keys().filter(|(key, _)| keys.contains(key)).map(|(key, n)| (n, key)).collect();
+        let number = |key: &DocKey| b.effects.get(*key).or_else(|| a.effects.get(*key)).map(|(n, _)| n);
+        let mut rest: Vec<(Option<usize>, DocKey)> = keys.iter().map(|key| (number(key), *key)).collect();
         rest.sort_unstable_by_key(|(n, _)| *n);
         for (_, key) in rest {
             compare(key, None)?;
@@ -235,34 +266,119 @@ impl<'w> Pair<'_, 'w> {
         Ok(())
     }
 
-    /// Two different collections of one name: every document is compared by `_id`.
+    /// The same where effects were spilled: both sides come in the order of their keys, together
+    /// with what the snapshot has.
+    fn spilled(
+        &self,
+        then: usize,
+        mut a: Touches<'_, 'w>,
+        now: usize,
+        mut b: Touches<'_, 'w>,
+        found: &mut NamespaceDiff,
+        out: &mut Collector,
+    ) -> Result<()> {
+        let (mut x, mut y) = (a.next()?, b.next()?);
+        loop {
+            let key = match (&x, &y) {
+                (Some(x), Some(y)) => x.key.min(y.key),
+                (Some(one), None) | (None, Some(one)) => one.key,
+                (None, None) => return Ok(()),
+            };
+            let of_then = x.take_if(|t| t.key == key);
+            let of_now = y.take_if(|t| t.key == key);
+            if !same_touch(of_then.as_ref(), of_now.as_ref())? {
+                let base = of_then.iter().chain(&of_now).find_map(|t| t.base.first().copied());
+                let after = |state: &Folded<'w>, at, touched: &Option<Touched<'_, 'w>>| match touched {
+                    Some(touched) => state.after(at, touched, base),
+                    None => Ok(base.map(|doc| doc.bytes().to_vec())),
+                };
+                let (then, now) = (after(self.then, then, &of_then)?, after(self.now, now, &of_now)?);
+                self.note(found, out, then.as_deref(), now.as_deref())?;
+            }
+            if of_then.is_some() {
+                x = a.next()?;
+            }
+            if of_now.is_some() {
+                y = b.next()?;
+            }
+        }
+    }
+
+    /// Two different collections of one name: every document is compared by `_id`, in as many
+    /// parts as memory asks for.
     fn all(&self, then: usize, now: usize, found: &mut NamespaceDiff, out: &mut Collector) -> Result<()> {
+        let documents = |state: &Folded<'_>, at: usize| state.collections().get(at).map_or(0, |s| s.documents);
+        let most = documents(self.then, then).max(documents(self.now, now));
+        let parts = most.saturating_mul(COMPARED_COST).div_ceil(out.memory.for_documents() as u64).max(1);
+        (0..parts).try_for_each(|part| {
+            let of_part = |doc: &[u8]| key_of(doc).filter(|key| key.bits() % u128::from(parts) == part.into());
+            self.all_of(then, now, &of_part, found, out)
+        })
+    }
+
+    fn all_of(
+        &self,
+        then: usize,
+        now: usize,
+        of_part: &dyn Fn(&[u8]) -> Option<DocKey>,
+        found: &mut NamespaceDiff,
+        out: &mut Collector,
+    ) -> Result<()> {
         let mut olds: HashMap<DocKey, u128> = HashMap::new();
         each(self.then, then, &mut |doc| {
-            if let Some(key) = key_of(doc) {
+            if let Some(key) = of_part(doc) {
                 olds.insert(key, xxh3_128(doc));
             }
             Ok(())
         })?;
-        let mut changed: HashMap<DocKey, Vec<u8>> = HashMap::new();
+        // As many whole documents are kept as can be shown.
+        let mut kept = out.limit.saturating_sub(out.documents.len());
+        let mut changed: HashMap<DocKey, Option<Vec<u8>>> = HashMap::new();
         each(self.now, now, &mut |doc| {
-            match key_of(doc).and_then(|key| Some((key, olds.remove(&key)?))) {
-                Some((_, hash)) if hash == xxh3_128(doc) => {}
-                Some((key, _)) => {
-                    changed.insert(key, doc.to_vec());
+            let Some(key) = of_part(doc) else { return Ok(()) };
+            match olds.remove(&key) {
+                Some(hash) if hash == xxh3_128(doc) => {}
+                Some(_) => {
+                    changed.insert(key, (kept > 0).then(|| doc.to_vec()));
+                    kept = kept.saturating_sub(1);
                 }
                 None => self.note(found, out, None, Some(doc))?,
             }
             Ok(())
         })?;
         each(self.then, then, &mut |doc| {
-            let Some(key) = key_of(doc) else { return Ok(()) };
+            let Some(key) = of_part(doc) else { return Ok(()) };
             match changed.get(&key) {
-                Some(now) => self.note(found, out, Some(doc), Some(now)),
+                Some(Some(now)) => self.note(found, out, Some(doc), Some(now)),
+                Some(None) => {
+                    out.limited = true;
+                    self.count(found, out, Fate::ChangesBack, Some(key)).map(|_| ())
+                }
                 None if olds.contains_key(&key) => self.note(found, out, Some(doc), None),
                 None => Ok(()),
             }
         })
+    }
+
+    /// Counts one document; whether it is a conflict.
+    fn count(
+        &self,
+        found: &mut NamespaceDiff,
+        out: &Collector,
+        fate: Fate,
+        key: Option<DocKey>,
+    ) -> Result<bool> {
+        match fate {
+            Fate::ComesBack => found.comes_back += 1,
+            Fate::GoesAway => found.goes_away += 1,
+            Fate::ChangesBack => found.changes_back += 1,
+        }
+        let conflict = match (&out.conflicts, key) {
+            (Some(conflicts), Some(key)) => conflicts.contains(self.ns, key)?,
+            _ => false,
+        };
+        found.conflicts += u64::from(conflict);
+        Ok(conflict)
     }
 
     fn note(
@@ -278,16 +394,7 @@ impl<'w> Pair<'_, 'w> {
             (Some(a), Some(b)) if a != b => Fate::ChangesBack,
             _ => return Ok(()),
         };
-        match fate {
-            Fate::ComesBack => found.comes_back += 1,
-            Fate::GoesAway => found.goes_away += 1,
-            Fate::ChangesBack => found.changes_back += 1,
-        }
-        let conflict = out
-            .conflicts
-            .get(self.ns)
-            .is_some_and(|keys| then.or(now).and_then(key_of).is_some_and(|key| keys.contains(&key)));
-        found.conflicts += u64::from(conflict);
+        let conflict = self.count(found, out, fate, then.or(now).and_then(key_of))?;
         if out.documents.len() >= out.limit {
             out.limited = true;
             return Ok(());
@@ -312,6 +419,20 @@ fn same_net(a: &Effects<'_>, b: &Effects<'_>, key: DocKey) -> bool {
         (None, None) => true,
         _ => false,
     }
+}
+
+/// The same of effects that were spilled.
+fn same_touch(a: Option<&Touched<'_, '_>>, b: Option<&Touched<'_, '_>>) -> Result<bool> {
+    let (Some(a), Some(b)) = (a, b) else {
+        // What only the filter took for touched is not.
+        return Ok([a, b].into_iter().flatten().all(|one| one.origin == Origin::Snapshot)
+            && [a, b].into_iter().flatten().map(Touched::last_update).all(|last| matches!(last, Ok(None))));
+    };
+    let same_origin = match (a.origin, b.origin) {
+        (Origin::Put(p), Origin::Put(q)) => std::ptr::eq(p.bytes(), q.bytes()),
+        (p, q) => p == q,
+    };
+    Ok(same_origin && a.last_update()? == b.last_update()?)
 }
 
 fn key_of(doc: &[u8]) -> Option<DocKey> {

@@ -12,6 +12,7 @@ pub mod findings;
 pub mod history;
 mod known;
 pub mod lineage;
+pub mod memory;
 pub mod plan;
 pub mod preflight;
 pub mod restore;

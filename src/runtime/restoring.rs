@@ -63,6 +63,7 @@ pub fn run(
         port: None,
         defer_ttl: false,
         how: Default::default(),
+        memory: Some(desk.memory.bytes()),
     };
     let target: TargetSpec = request.target.parse()?;
     if let TargetSpec::Dump(dir) = &target

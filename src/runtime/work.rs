@@ -54,7 +54,7 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter) -> Result<Answer> {
         }
         Work::Stop { bound } => stop(desk, *bound, meter),
         Work::Diff { bound, snapshot } => {
-            let mut found = diff(&*desk.workspace()?, &diff_request(*bound, snapshot, &[], 0), meter)?;
+            let mut found = diff(&*desk.workspace()?, &diff_request(desk, *bound, snapshot, &[], 0), meter)?;
             // What changes most comes first; a collection that comes or goes before all others.
             found.namespaces.sort_by_key(|n| {
                 let documents = n.comes_back + n.changes_back + n.goes_away;
@@ -64,7 +64,7 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter) -> Result<Answer> {
             Ok(Answer::Diff(Box::new(answer)))
         }
         Work::Documents { bound, snapshot, ns } => {
-            let request = diff_request(*bound, snapshot, std::slice::from_ref(ns), DOCUMENTS);
+            let request = diff_request(desk, *bound, snapshot, std::slice::from_ref(ns), DOCUMENTS);
             let mut found = diff(&*desk.workspace()?, &request, meter)?;
             // A name may hold an asterisk, which a glob takes for more than itself.
             found.documents.retain(|document| document.ns.to_string() == *ns);
@@ -123,14 +123,20 @@ fn before(bound: Position) -> StopRequest {
     StopRequest { side: Side::Before, place: Place::At(bound) }
 }
 
-fn diff_request(bound: Position, snapshot: &Option<String>, ns: &[String], limit: usize) -> DiffRequest {
+fn diff_request(
+    desk: &Desk,
+    bound: Position,
+    snapshot: &Option<String>,
+    ns: &[String],
+    limit: usize,
+) -> DiffRequest {
     DiffRequest {
         stop: before(bound),
         against: None,
         snapshot: snapshot.clone(),
         ns: ns.iter().map(Glob::new).collect(),
         limit,
-        walk: WalkOptions::default(),
+        walk: WalkOptions { memory: desk.memory, ..WalkOptions::default() },
     }
 }
 
@@ -143,7 +149,7 @@ fn planned(desk: &Desk, request: &RestoreRequest, meter: &Meter) -> Result<Answe
     let wanted = PlanRequest {
         stop: before(request.bound),
         snapshot: request.snapshot.clone(),
-        walk: WalkOptions::default(),
+        walk: WalkOptions { memory: desk.memory, ..WalkOptions::default() },
         target,
         how: Default::default(),
         selection: Default::default(),

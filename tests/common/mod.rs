@@ -9,6 +9,7 @@ pub mod id_order;
 pub mod mongod;
 pub mod record;
 pub mod server;
+pub mod state;
 pub mod truth;
 
 use std::fs::File;

@@ -28,7 +28,7 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     let target: TargetSpec = args.target.parse()?;
     let how = how(args, &target)?;
     let workspace = open(&args.source)?;
-    let request = request(args, &target, how);
+    let request = request(args, &target, how)?;
     let mut planned = crate::ops::plan::plan(&workspace, &request, &Meter::default())?;
     let refusal =
         look(&mut planned, &request.selection, &target, config::mongod(args.mongod.as_deref())?.as_deref())?;
@@ -79,13 +79,14 @@ fn after_lines(after: &After) -> Vec<String> {
 }
 
 /// The request behind the arguments.
-pub fn request(args: &PlanArgs, target: &TargetSpec, how: How) -> PlanRequest {
-    PlanRequest {
+pub fn request(args: &PlanArgs, target: &TargetSpec, how: How) -> Result<PlanRequest> {
+    Ok(PlanRequest {
         stop: args.stop.request(),
         snapshot: args.snapshot.clone(),
         walk: WalkOptions {
             skip: args.skip_op.iter().copied().collect::<BTreeSet<_>>(),
             with_auth: args.with_users,
+            memory: config::memory_or_default(args.memory.memory)?,
         },
         target: target.shown(),
         how,
@@ -94,7 +95,7 @@ pub fn request(args: &PlanArgs, target: &TargetSpec, how: How) -> PlanRequest {
             except: args.ns_exclude.iter().map(Glob::new).collect(),
             renames: args.ns_rename.clone(),
         },
-    }
+    })
 }
 
 /// What was asked for beyond the stop and the target, checked against the target and with its

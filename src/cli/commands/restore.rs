@@ -27,7 +27,7 @@ pub fn run(args: &RestoreArgs) -> Result<()> {
     let target: TargetSpec = args.plan.target.parse()?;
     let how = how(&args.plan, &target)?;
     let workspace = open(&args.plan.source)?;
-    let request = request(&args.plan, &target, how);
+    let request = request(&args.plan, &target, how)?;
     if !args.yes {
         let mut planned = crate::ops::plan::plan(&workspace, &request, &Meter::default())?;
         let mongod = config::mongod(args.plan.mongod.as_deref())?;
@@ -37,7 +37,8 @@ pub fn run(args: &RestoreArgs) -> Result<()> {
         confirm(&lines(&planned.plan))?;
     }
     let bound = request.stop.bound(workspace.last());
-    let job = job(args, &workspace, bound, &target, request.how)?;
+    let memory = Some(request.walk.memory.bytes());
+    let job = Job { memory, ..job(args, &workspace, bound, &target, request.how)? };
     drop(workspace);
     let watch = start(&job, &target)?;
     let outcome = follow(watch, args.plan.source.json)?;
@@ -100,6 +101,7 @@ fn job(
         port: plan.port,
         defer_ttl: plan.ttl.is_some(),
         how,
+        memory: None,
     })
 }
 

@@ -24,6 +24,7 @@ pub fn show(open: OpenOptions, source: String, look: &LookArgs, demo: bool) -> R
         source,
         demo,
         mongod: config::mongod(look.mongod.as_deref())?,
+        memory: config::memory_or_default(None)?,
         theme: look.theme,
         ascii: look.ascii,
         mouse: if look.no_mouse { Mouse::Off } else { Mouse::Auto },

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::args::StatesArgs;
+use crate::cli::config;
 use crate::cli::open;
 use crate::cli::output::{self, Out};
 use crate::domain::marks::{Mark, marks};
@@ -31,6 +32,7 @@ pub fn run(args: &StatesArgs) -> Result<()> {
         matcher,
         id,
         limit: args.limit.unwrap_or(0),
+        memory: config::memory_or_default(args.memory.memory)?,
     };
     let found = states(&workspace, &request, &Meter::default())?;
     let at: Vec<Value> =

@@ -15,6 +15,7 @@ use crate::case::Journal;
 use crate::domain::progress::{Meter, Phase};
 use crate::domain::{Class, Error, Result};
 use crate::engine::output::State;
+use crate::ops::memory::Memory;
 use crate::ops::Workspace;
 use crate::ops::plan::{PlanRequest, Planned, plan};
 use crate::ops::preflight::{Place, preflight};
@@ -368,6 +369,7 @@ fn request(job: &Job) -> PlanRequest {
         walk: WalkOptions {
             skip: job.skip.iter().copied().collect::<BTreeSet<_>>(),
             with_auth: job.with_users,
+            memory: Memory::or_default(job.memory),
         },
         target: job.target.clone(),
         how: job.how.clone(),

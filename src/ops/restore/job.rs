@@ -148,6 +148,9 @@ pub struct Job {
     /// What else was asked for.
     #[serde(default)]
     pub how: How,
+    /// How many bytes of memory it may take; none = a quarter of the machine.
+    #[serde(default)]
+    pub memory: Option<u64>,
 }
 
 impl Job {

@@ -11,6 +11,7 @@ use super::unfinished::{Earlier, lock};
 use crate::domain::progress::Meter;
 use crate::domain::source::Source;
 use crate::domain::{Class, Error, Result};
+use crate::ops::memory::Memory;
 use crate::ops::signals::cancel_on_signals;
 use crate::ops::{OpenOptions, Workspace};
 
@@ -119,6 +120,7 @@ fn carry_out(dir: &Path, meter: &Meter, outcome: &mut Outcome) -> Result<()> {
         serde_json::json!({
             "restore": job.id, "pos": job.bound, "target": job.target, "skipped": job.skip,
             "users": job.with_users, "accepted_unproven": job.accept_unproven, "how": job.how,
+            "memory": Memory::or_default(job.memory).bytes(),
         }),
     )?;
     target.require_fit(&job.how)?;

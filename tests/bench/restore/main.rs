@@ -44,6 +44,9 @@ fn main() {
         println!("    {}; {:.2} s of processor time, without mongod", median.phases, median.processor);
         ours.push(median.seconds);
     }
+    let mut took: Vec<f64> = (0..runs.max(1)).map(|_| preview(&data, work)).collect();
+    took.sort_by(f64::total_cmp);
+    println!("pitstop diff, the snapshot against everything after it: {:.2} s", took[took.len() / 2]);
     type Rival = fn(&Data, &Path) -> Run;
     let rivals: [Rival; 3] = [
         |d, w| rivals::replay("dump loaded, one operation per applyOps", d, w, 1),
@@ -104,6 +107,29 @@ fn restore(data: &Data, work: &Path, target: &str) -> (Value, (f64, f64)) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{target}: {said} {}", String::from_utf8_lossy(&output.stdout));
     (serde_json::from_slice(&output.stdout).unwrap(), (seconds, processor_time() - before))
+}
+
+/// What going back to the snapshot's edge would change; seconds.
+fn preview(data: &Data, work: &Path) -> f64 {
+    let case = tempfile::tempdir_in(work).unwrap();
+    let snapshots = pitstop(&["snapshots", "--json"], data, case.path());
+    let edge = snapshots.lines().find_map(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        Some(line["edge"]["pos"].as_str()?.to_owned())
+    });
+    let begun = Instant::now();
+    let said = pitstop(&["diff", "--json", "--after", &edge.unwrap()], data, case.path());
+    let seconds = begun.elapsed().as_secs_f64();
+    assert!(said.contains("shop.orders"), "{said}");
+    seconds
+}
+
+fn pitstop(args: &[&str], data: &Data, case: &Path) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pitstop"));
+    command.args(args).args([data.dump(), data.slices()]).arg("--case").arg(case);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn took(outcome: &Value, (seconds, processor): (f64, f64), hash: String) -> Took {
