@@ -29,7 +29,9 @@ fn uuid() -> bson::Binary {
 }
 
 fn entry(number: u32, op: &str, o: Document, more: Document) -> Vec<u8> {
-    let ts = bson::Timestamp { time: SECOND + number / 1000, increment: number % 1000 + 1 };
+    // The first second is an act of its own: how many operations one act has is another matter.
+    let pause = if number < 1000 { 0 } else { 100 };
+    let ts = bson::Timestamp { time: SECOND + pause + number / 1000, increment: number % 1000 + 1 };
     let mut entry = doc! { "op": op, "ns": "shop.orders", "ui": uuid(), "o": o, "ts": ts, "t": 1i64, "v": 2i64 };
     entry.extend(more);
     bson::serialize_to_vec(&entry).unwrap()
@@ -54,7 +56,7 @@ fn make(dir: &Path) {
     let mut oplog = std::io::BufWriter::new(fs::File::create(dir.join("oplog.bson")).unwrap());
     oplog.write_all(&first).unwrap();
     for number in 1..OPS {
-        let id = i64::from(number) * 7919 % BASE;
+        let id = i64::from(number / 2) * 7919 % BASE;
         let bytes = if number % 2 == 0 {
             entry(number, "i", doc! { "_id": BASE + i64::from(number), "n": number }, doc! {})
         } else {
