@@ -32,7 +32,8 @@ fn entry(number: u32, op: &str, o: Document, more: Document) -> Vec<u8> {
     // The first second is an act of its own: how many operations one act has is another matter.
     let pause = if number < 1000 { 0 } else { 100 };
     let ts = bson::Timestamp { time: SECOND + pause + number / 1000, increment: number % 1000 + 1 };
-    let mut entry = doc! { "op": op, "ns": "shop.orders", "ui": uuid(), "o": o, "ts": ts, "t": 1i64, "v": 2i64 };
+    let mut entry =
+        doc! { "op": op, "ns": "shop.orders", "ui": uuid(), "o": o, "ts": ts, "t": 1i64, "v": 2i64 };
     entry.extend(more);
     bson::serialize_to_vec(&entry).unwrap()
 }
@@ -140,7 +141,9 @@ fn memory_stays_within_its_budget() {
     let (of_little, diff_with_little) = peak(|| preview(&workspace, Memory::new(BUDGET)));
     let (much, with_much) = peak(|| digest(&workspace, Memory::new(1 << 40)));
     let (of_much, diff_with_much) = peak(|| preview(&workspace, Memory::new(1 << 40)));
-    println!("state: {with_little} bytes with a budget, {with_much} without; preview: {diff_with_little}, {diff_with_much}");
+    println!(
+        "state: {with_little} bytes with a budget, {with_much} without; preview: {diff_with_little}, {diff_with_much}"
+    );
     assert_eq!(little, much);
     assert_eq!(little.count, BASE as u64 + u64::from((OPS - 1) / 2));
     assert_eq!(of_little, of_much);
@@ -148,5 +151,5 @@ fn memory_stays_within_its_budget() {
     assert_eq!(of_little, (0, BASE as u64, u64::from((OPS - 1) / 2) - 249));
     assert!(with_little <= BUDGET, "{with_little} bytes");
     assert!(diff_with_little <= BUDGET, "{diff_with_little} bytes");
-    assert!(with_much > 2 * BUDGET, "without a budget it takes more: {with_much} bytes");
+    assert!(with_much > BUDGET * 3 / 2, "without a budget it takes more: {with_much} bytes");
 }

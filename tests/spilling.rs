@@ -67,7 +67,8 @@ fn check(name: &str) {
         let bound = want.ts.next();
         // Some budgets cut the log in other places; one is so large that only the end is spilled.
         let little = LITTLE << (number % 4);
-        let memory = if number % 7 == 6 { Memory::default().spilling() } else { Memory::new(little).spilling() };
+        let memory =
+            if number % 7 == 6 { Memory::default().spilling() } else { Memory::new(little).spilling() };
         let spilled = fold(&workspace, bound, memory);
         assert!(spilled.state.is_spilled());
         let place = format!("{name}, {} with {little} bytes", want.label);
@@ -88,7 +89,8 @@ fn check(name: &str) {
     }
     assert!(reached >= 20, "{name}: only {reached} checkpoints lie behind the edge");
     compare(name, &truth, &workspace);
-    let left: Vec<_> = std::fs::read_dir(workspace.case.root()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(workspace.case.root()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| name == "journal.ndjson" || name == "unpacked"), "{left:?}");
 }
 

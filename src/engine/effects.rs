@@ -141,7 +141,9 @@ impl<'a> Effects<'a> {
             Origin::Put(body) => body.bytes().len() as u64,
             _ => 0,
         });
-        self.spilled_bytes + puts.sum::<u64>() + self.patches.iter().map(|p| p.o.bytes().len() as u64).sum::<u64>()
+        self.spilled_bytes
+            + puts.sum::<u64>()
+            + self.patches.iter().map(|p| p.o.bytes().len() as u64).sum::<u64>()
     }
 
     /// The keys of the documents touched, with their numbers.

@@ -307,11 +307,13 @@ impl<'w> Pair<'_, 'w> {
     /// Two different collections of one name: every document is compared by `_id`, in as many
     /// parts as memory asks for.
     fn all(&self, then: usize, now: usize, found: &mut NamespaceDiff, out: &mut Collector) -> Result<()> {
-        let documents = |state: &Folded<'_>, at: usize| state.collections().get(at).map_or(0, |s| s.documents);
+        let documents =
+            |state: &Folded<'_>, at: usize| state.collections().get(at).map_or(0, |s| s.documents);
         let most = documents(self.then, then).max(documents(self.now, now));
         let parts = most.saturating_mul(COMPARED_COST).div_ceil(out.memory.for_documents() as u64).max(1);
         (0..parts).try_for_each(|part| {
-            let of_part = |doc: &[u8]| key_of(doc).filter(|key| key.bits() % u128::from(parts) == part.into());
+            let of_part =
+                |doc: &[u8]| key_of(doc).filter(|key| key.bits() % u128::from(parts) == part.into());
             self.all_of(then, now, &of_part, found, out)
         })
     }

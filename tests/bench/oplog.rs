@@ -69,7 +69,8 @@ pub fn write_dump(dir: &Path, oplog: &Path) -> std::io::Result<()> {
     for (number, name) in ["orders", "ledger", "customers", "carts"].into_iter().enumerate() {
         let mut out = BufWriter::new(File::create(dir.join(format!("shop/{name}.bson")))?);
         for id in (0..CUSTOMERS).filter(|_| name == "customers") {
-            let customer = rawdoc! { "_id": id as i64, "status": "new", "visits": 0, "name": format!("customer {id}") };
+            let customer =
+                rawdoc! { "_id": id as i64, "status": "new", "visits": 0, "name": format!("customer {id}") };
             out.write_all(customer.as_bytes())?;
         }
         out.into_inner().map_err(|e| e.into_error())?;

@@ -111,10 +111,13 @@ fn the_entries_about_a_document_are_all_that_matter_and_little_else() {
             let txn = |e: &pitstop::engine::entry::Entry<'_>| rows(e).first().and_then(|row| row.txn.clone());
             let open: HashSet<String> = entries
                 .iter()
-                .filter(|e| rows(e).iter().any(|row| is_about(row) || commands(row) && row.entry.raw != e.raw))
+                .filter(|e| {
+                    rows(e).iter().any(|row| is_about(row) || commands(row) && row.entry.raw != e.raw)
+                })
                 .filter_map(txn)
                 .collect();
-            let found = index.entries_about(Position::MIN..Position::MAX, &HashSet::from([key]), &Meter::default());
+            let found =
+                index.entries_about(Position::MIN..Position::MAX, &HashSet::from([key]), &Meter::default());
             let found: Vec<Position> = found
                 .unwrap()
                 .into_iter()

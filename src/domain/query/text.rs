@@ -31,8 +31,7 @@ impl BodyView for Body<'_> {
     }
 
     fn has_word(&self, word: &Word) -> bool {
-        word.is_in_document(self.key)
-            || self.operation != self.key && word.is_in_document(self.operation)
+        word.is_in_document(self.key) || self.operation != self.key && word.is_in_document(self.operation)
     }
 }
 

@@ -117,10 +117,7 @@ impl<'a> Spill<'a> {
     }
 
     /// Ends the walk. Without anything spilled the effects stay where they are: `None`.
-    pub fn finish<'e>(
-        mut self,
-        all: impl Iterator<Item = &'e mut Effects<'a>>,
-    ) -> Result<Option<Written<'a>>>
+    pub fn finish<'e>(mut self, all: impl Iterator<Item = &'e mut Effects<'a>>) -> Result<Option<Written<'a>>>
     where
         'a: 'e,
     {

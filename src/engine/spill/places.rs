@@ -42,7 +42,11 @@ impl<'a> Places<'a> {
             (offset < region.len()).then_some(place + offset as u64)
         });
         found.ok_or_else(|| {
-            Box::new(Error::failed("spilling effects", "", "a document lies outside of the files that are open"))
+            Box::new(Error::failed(
+                "spilling effects",
+                "",
+                "a document lies outside of the files that are open",
+            ))
         })
     }
 

@@ -298,7 +298,13 @@ fn lay_out<'a>(
 }
 
 impl<'a> Folded<'a> {
-    fn emit_base(&self, stored: &Stored<'a>, coll: &Collection<'a>, region: &Region, sink: &mut Sink<'_>) -> Result<()> {
+    fn emit_base(
+        &self,
+        stored: &Stored<'a>,
+        coll: &Collection<'a>,
+        region: &Region,
+        sink: &mut Sink<'_>,
+    ) -> Result<()> {
         let spilled = self.spilled.as_ref().zip(coll.effects.set);
         for doc in documents(region) {
             let doc = doc?;
@@ -409,7 +415,11 @@ impl<'a> Stored<'a> {
     }
 
     /// The first update of a document that must have been in the snapshot and was not.
-    fn first_missing(&self, coll: &Collection<'a>, spilled: Option<&Spilled<'a>>) -> Result<Option<Position>> {
+    fn first_missing(
+        &self,
+        coll: &Collection<'a>,
+        spilled: Option<&Spilled<'a>>,
+    ) -> Result<Option<Position>> {
         if let Some((spilled, set)) = spilled.zip(coll.effects.set) {
             if self.facts.list.is_some() {
                 let mut touches = spilled.touches(set, 0..=u128::MAX)?;

@@ -30,7 +30,9 @@ pub(super) fn inserted(coll: &Collection<'_>) -> Result<Vec<u32>> {
     if !effects.none_placed() {
         for doc in coll.base.iter().flat_map(|region| documents(region)) {
             let found = doc?.get("_id").and_then(|id| effects.get(DocKey::of(id)));
-            in_place.extend(found.map(|(number, _)| number as u32).filter(|n| effects.placed(*n as usize).is_some()));
+            in_place.extend(
+                found.map(|(number, _)| number as u32).filter(|n| effects.placed(*n as usize).is_some()),
+            );
         }
     }
     let mut inserted: Vec<(u64, u32)> = (0u32..)
