@@ -3,6 +3,7 @@
 //! what is here.
 
 pub mod after;
+mod ahead;
 pub mod archive;
 pub mod demo;
 pub mod diff;
