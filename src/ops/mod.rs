@@ -18,6 +18,7 @@ pub mod restore;
 pub mod rows;
 pub mod search;
 pub mod select;
+pub mod sets;
 mod shape;
 pub mod states;
 pub mod suspects;

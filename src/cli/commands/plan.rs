@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::ops::line;
 use crate::cli::args::PlanArgs;
-use crate::cli::config;
+use crate::cli::config::Config;
 use crate::cli::open;
 use crate::cli::output::{self, Out};
 use crate::domain::Result;
@@ -21,13 +21,13 @@ use crate::ops::select::Selection;
 use crate::ops::walk::WalkOptions;
 
 /// Runs it.
-pub fn run(args: &PlanArgs) -> Result<()> {
+pub fn run(args: &PlanArgs, mut config: Config) -> Result<()> {
+    config.flag("mongod", args.mongod.as_ref().map(|path| path.to_string_lossy()));
     let target: TargetSpec = args.target.parse()?;
     let workspace = open(&args.source)?;
     let request = request(args, &target);
     let mut planned = crate::ops::plan::plan(&workspace, &request, &Meter::default())?;
-    let refusal =
-        look(&mut planned, &request.selection, &target, config::mongod(args.mongod.as_deref())?.as_deref())?;
+    let refusal = look(&mut planned, &request.selection, &target, config.mongod().as_deref())?;
     let plan = &planned.plan;
     let until = workspace.valid_stops(&plan.snapshot).map_or(workspace.last().next(), |valid| valid.last);
     let after = after(&workspace, plan.stop.bound, until, &Meter::default())?;
