@@ -2,6 +2,7 @@
 
 use super::effect::Effect;
 use super::jobs::Slot;
+use super::live;
 use super::model::Model;
 use super::msg::Answer;
 use super::screens::{preview, restore, snapshots, timeline};
@@ -25,6 +26,7 @@ pub fn ended(model: &mut Model, slot: Slot, answer: Result<Answer>, out: &mut Ve
 fn arrived(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
     match answer {
         Answer::Opened(opened) => snapshots::opened(model, Ok(*opened), out),
+        Answer::Grown(opened, indexed) => live::grown(model, *opened, indexed, out),
         Answer::Indexed(indexed) => timeline::indexed(model, Ok(indexed), out),
         Answer::Suspects(found) => model.suspects.found.fill(Ok(found)),
         Answer::Filtered(left) => timeline::filtered(model, Ok(left), out),
@@ -48,7 +50,7 @@ fn lost(model: &mut Model, slot: Slot, error: Box<Error>, out: &mut Vec<Effect>)
         Slot::Suspects => model.suspects.found.fill(Err(error)),
         Slot::Filter => timeline::filtered(model, Err(error), out),
         // The cursor stays where it is, and the rows that are there stay visible.
-        Slot::Search | Slot::Locate | Slot::Rows => {}
+        Slot::Search | Slot::Locate | Slot::Rows | Slot::Grow => {}
         Slot::Bars => model.timeline.bars.fill(Err(error)),
         Slot::Detail => timeline::detailed(model, Err(error)),
         Slot::Stop => model.choice.facts.fill(Err(error)),

@@ -11,6 +11,7 @@ pub mod axis;
 pub mod data;
 pub mod effect;
 pub mod jobs;
+pub mod live;
 pub mod loadable;
 pub mod model;
 pub mod msg;

@@ -2,6 +2,7 @@
 
 use super::data::{Bars, Diff, Documents, Indexed, Opened, Outcome, Page, StopFacts, Text};
 use super::jobs::JobId;
+use super::live::LiveNews;
 use crate::domain::Result;
 use crate::domain::burst::Burst;
 use crate::domain::plan::Plan;
@@ -30,6 +31,8 @@ pub enum Msg {
     },
     /// Something about a job.
     Job(JobId, JobEvent),
+    /// Something about the sources that are followed.
+    Live(LiveNews),
     /// Copying has worked, said in words, or not.
     Copied(Result<String>),
 }
@@ -48,6 +51,7 @@ pub enum JobEvent {
 #[allow(missing_docs)] // Named after the question each of them answers.
 pub enum Answer {
     Opened(Box<Opened>),
+    Grown(Box<Opened>, Indexed),
     Indexed(Indexed),
     Suspects(Vec<Burst>),
     /// How many ops are left.

@@ -19,6 +19,7 @@ pub mod restore;
 pub mod rows;
 pub mod search;
 pub mod select;
+pub mod sets;
 mod shape;
 mod signals;
 pub mod states;

@@ -92,11 +92,19 @@ impl Exec {
         if let Some((_, old)) = self.running.insert(job.slot, (job, meter.clone())) {
             old.cancel();
         }
-        let desk = Arc::clone(&self.desk);
-        self.spawn(job, move || work::answer(&desk, &work, &meter));
+        self.desk.note(&format!("{job:?} {work:?}"));
+        let (desk, tell) = (Arc::clone(&self.desk), self.tell.clone());
+        self.spawn(job, move || {
+            let answer = work::answer(&desk, &work, &meter)?;
+            if work == Work::Open {
+                desk.follow(&tell)?;
+            }
+            Ok(answer)
+        });
     }
 
     fn restore(&mut self, job: JobId, request: RestoreRequest) {
+        self.desk.note(&format!("{job:?} {request:?}"));
         self.cancel_restore = Arc::default();
         let (desk, cancel) = (Arc::clone(&self.desk), Arc::clone(&self.cancel_restore));
         let (tell, connection) = (self.tell.clone(), Arc::clone(&self.connection));
@@ -112,7 +120,7 @@ impl Exec {
 
     /// Runs it on a thread of its own; whatever happens, it ends with one message.
     fn spawn(&self, job: JobId, run: impl FnOnce() -> Result<Answer> + Send + 'static) {
-        let tell = self.tell.clone();
+        let (tell, desk) = (self.tell.clone(), Arc::clone(&self.desk));
         tokio::spawn(async move {
             let answer = match tokio::task::spawn_blocking(run).await {
                 Ok(answer) => answer,
@@ -120,6 +128,10 @@ impl Exec {
                     .hint("this is a fault of pitstop; the command of the same name may get further.")
                     .err(),
             };
+            desk.note(&match &answer {
+                Ok(_) => format!("{job:?} done"),
+                Err(error) => format!("{job:?} failed: {error}"),
+            });
             // Nobody listens any more only when the program is being left.
             let _ = tell.send(Msg::Job(job, JobEvent::Ended(answer)));
         });

@@ -25,7 +25,17 @@ const DOCUMENTS: usize = 500;
 /// Answers one question.
 pub fn answer(desk: &Desk, work: &Work, meter: &Meter) -> Result<Answer> {
     match work {
-        Work::Open => open(desk, meter),
+        Work::Open => {
+            let workspace = desk.put_workspace(Workspace::open(&desk.open, meter)?);
+            Ok(Answer::Opened(Box::new(opened(desk, &workspace))))
+        }
+        Work::Grow => {
+            let grown = desk.workspace()?.grown(meter)?;
+            // The one before serves all others until this one is ready.
+            let ops = grown.index(meter)?.len();
+            let opened = opened(desk, &desk.put_workspace(grown));
+            Ok(Answer::Grown(Box::new(opened), Indexed { ops }))
+        }
         Work::Index => {
             let index = desk.workspace()?.index(meter)?;
             Ok(Answer::Indexed(Indexed { ops: index.len() }))
@@ -74,14 +84,13 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter) -> Result<Answer> {
     }
 }
 
-fn open(desk: &Desk, meter: &Meter) -> Result<Answer> {
-    let workspace = desk.put_workspace(Workspace::open(&desk.open, meter)?);
+fn opened(desk: &Desk, workspace: &Workspace) -> Opened {
     let bases = workspace
         .infos
         .iter()
         .map(|info| Base { valid: workspace.valid_stops(info), info: info.clone() })
         .collect();
-    Ok(Answer::Opened(Box::new(Opened {
+    Opened {
         case: workspace.case.root().display().to_string(),
         bases,
         segments: workspace.segments().to_vec(),
@@ -90,8 +99,8 @@ fn open(desk: &Desk, meter: &Meter) -> Result<Answer> {
         entries: workspace.oplog.len(),
         first: workspace.oplog.first().map(|at| at.pos),
         last: workspace.oplog.last().map(|at| at.pos),
-        targets: targets(desk, &workspace),
-    })))
+        targets: targets(desk, workspace),
+    }
 }
 
 /// Where a restore can go: a server of our own where there is a mongod, a dump directory always.

@@ -5,6 +5,7 @@ use super::canvas::{Canvas, width};
 use super::glyphs::{Glyph, spinner};
 use super::states;
 use super::theme::Role;
+use crate::app::live::State;
 use crate::app::view::{Area, SMALLEST};
 use crate::app::{Hit, Model, Screen, Slot, actions};
 use crate::domain::Position;
@@ -40,6 +41,21 @@ pub fn header(c: &mut Canvas, model: &Model) {
     let x = match model.start.demo {
         true => c.text(x, 0, room.saturating_sub(x), " DEMO ", Role::Badge),
         false => x,
+    };
+    let x = match model.start.marked {
+        "" => x,
+        word => c.text(x, 0, room.saturating_sub(x), &format!(" {word} "), Role::Badge),
+    };
+    let x = match &model.live {
+        None => x,
+        Some(live) => {
+            let (word, role) = match live.state {
+                State::Following => ("LIVE", Role::Good),
+                State::Lost => ("SOURCE LOST", Role::Bad),
+                State::Ended => ("NOT FOLLOWED", Role::Bad),
+            };
+            c.text(x, 0, room.saturating_sub(x), &format!(" {word} {} ", hms(live.newest)), role)
+        }
     };
     let x = c.text(x + 1, 0, room.saturating_sub(x + 1), title(model.screen()), Role::Title);
     c.text(x + 2, 0, room.saturating_sub(x + 2), &model.start.source, Role::Dim);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use bson::{Document, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
@@ -35,6 +36,15 @@ pub fn open(home: &Home, sources: &[&str]) -> Result<Workspace> {
         accept_unproven: vec![],
     };
     Workspace::open(&options, &Meter::default())
+}
+
+/// Waits until this holds.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "not within two minutes: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Everything in the server's oplog, as bytes.

@@ -119,6 +119,9 @@ impl Fake {
         }
         Ok(match work {
             Work::Open => Answer::Opened(Box::new(self.opened.clone())),
+            Work::Grow => {
+                Answer::Grown(Box::new(self.opened.clone()), Indexed { ops: self.ops.len() as u64 })
+            }
             Work::Index => Answer::Indexed(Indexed { ops: self.ops.len() as u64 }),
             Work::Suspects => Answer::Suspects(self.suspects()),
             Work::Filter { query } => Answer::Filtered(self.list(Some(query))?.len() as u64),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::args::StatesArgs;
-use crate::cli::config;
+use crate::cli::config::Config;
 use crate::cli::open;
 use crate::cli::output::{self, Out};
 use crate::domain::marks::{Mark, marks};
@@ -19,7 +19,8 @@ use crate::ops::states::{Moment, StateAt, StatesRequest, states};
 use crate::target::uri::without_secrets;
 
 /// Runs it.
-pub fn run(args: &StatesArgs) -> Result<()> {
+pub fn run(args: &StatesArgs, mut config: Config) -> Result<()> {
+    config.flag("memory", args.memory.memory);
     let matcher = args.condition.as_deref().map(Matcher::parse).transpose()?;
     let id = args.id.as_deref().map(IdPattern::parse).transpose()?;
     let workspace = open(&args.source)?;
@@ -32,7 +33,7 @@ pub fn run(args: &StatesArgs) -> Result<()> {
         matcher,
         id,
         limit: args.limit.unwrap_or(0),
-        memory: config::memory_or_default(args.memory.memory)?,
+        memory: config.memory(),
     };
     let found = states(&workspace, &request, &Meter::default())?;
     let at: Vec<Value> =

@@ -4,7 +4,7 @@
 mod demand;
 mod moving;
 
-pub use demand::{demand, forget};
+pub use demand::{demand, forget, grown, shows_all};
 pub use moving::{go_to, place};
 
 use crate::app::axis::Axis;
