@@ -251,7 +251,9 @@ fn a_password_is_taken_only_from_a_file_that_nobody_else_reads_and_is_written_no
         assert!((ran.out + &ran.err).contains("127.0.0.1:1"));
     }
     let kept = bytes_below(home.machine.state());
-    let logs: Vec<_> = kept.iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "log")).collect();
+    let mut logs: Vec<_> =
+        kept.iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "log")).collect();
+    logs.sort();
     assert!(logs.len() >= 4, "{kept:?}");
     for (path, bytes) in &kept {
         assert!(!bytes.windows(6).any(|w| w == b"s3cret"), "{path:?}");

@@ -165,8 +165,15 @@ fn killed_twenty_times_it_has_lost_nothing_that_it_reported() {
         stop.store(true, Ordering::Relaxed);
     });
     assert!(reported.len() > 20, "only {} slices were written in twenty rounds", reported.len());
-    let (code, said) = once(&server, &dir, &[]);
-    assert_eq!(code, 0, "{said}");
+    // What a majority has lags a little behind what was written.
+    let last = newest(&client);
+    until("everything is archived", || {
+        let (code, said) = once(&server, &dir, &[]);
+        assert_eq!(code, 0, "{said}");
+        let written = manifest(&dir);
+        let at = written.last().unwrap()["last"]["pos"].as_str().unwrap();
+        at.parse::<pitstop::domain::Position>().unwrap() >= last
+    });
     let (there, gaps, notes) = as_source(&home, &dir);
     let here = bytes_of(&server);
     assert_eq!((gaps, notes), (0, vec![]));
@@ -181,10 +188,11 @@ fn killed_twenty_times_it_has_lost_nothing_that_it_reported() {
     let target = format!("dump:{}", home.path("out").display());
     let machine = crate::common::cli::Machine::new();
     let arguments =
-        ["restore", dumped.to_str().unwrap(), &kept, "--before", "end", "--yes", "--target", &target];
+        ["restore", dumped.to_str().unwrap(), &kept, "--after", "end", "--yes", "--target", &target];
     let ran = machine.run(&arguments);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert_eq!(super::securing::restored_orders(&home.path("out")), orders(&client));
+    let (restored, there) = (super::securing::restored_orders(&home.path("out")), orders(&client));
+    assert!(restored == there, "{} of {} orders, or others", restored.len(), there.len());
 }
 
 #[test]

@@ -112,3 +112,14 @@ pub fn shop(more: &[&str]) -> (Server, Client) {
     insert(&client, 0, 100, 10);
     (server, client)
 }
+
+/// Documents that stand back to back.
+pub fn split(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut out = Vec::new();
+    while bytes.len() > 4 {
+        let length = i32::from_le_bytes(bytes[..4].try_into().unwrap()) as usize;
+        out.push(bytes[..length].to_vec());
+        bytes = &bytes[length..];
+    }
+    out
+}

@@ -57,16 +57,6 @@ fn the_timeline_grows_the_loss_is_said_and_what_came_is_restored() {
     assert_eq!(restored, good);
 }
 
-fn split(mut bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut out = Vec::new();
-    while bytes.len() > 4 {
-        let length = i32::from_le_bytes(bytes[..4].try_into().unwrap()) as usize;
-        out.push(bytes[..length].to_vec());
-        bytes = &bytes[length..];
-    }
-    out
-}
-
 fn find(dir: &std::path::Path, name: &str, into: &mut Vec<std::path::PathBuf>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();

@@ -147,13 +147,7 @@ fn a_diff_and_a_restore_work_when_the_set_is_gone() {
 
 /// The orders of a dump, sorted, as bytes.
 pub fn restored_orders(dump: &Path) -> Vec<Vec<u8>> {
-    let mut rest = fs::read(dump.join("shop/orders.bson")).unwrap();
-    let mut found = Vec::new();
-    while !rest.is_empty() {
-        let length = i32::from_le_bytes(rest[..4].try_into().unwrap()) as usize;
-        let behind = rest.split_off(length);
-        found.push(std::mem::replace(&mut rest, behind));
-    }
+    let mut found = split(&fs::read(dump.join("shop/orders.bson")).unwrap());
     found.sort_by_key(|d| bson::deserialize_from_slice::<Document>(d).unwrap().get_i32("_id").unwrap());
     found
 }
