@@ -178,6 +178,7 @@ fn file_profile_environment_and_flags_win_in_this_order_and_the_doctor_says_so()
             "mouse = \"auto\", by the default",
             "criticality = \"production\", by the default",
             "mongod = \"\", by the default",
+            "memory = \"\", by the default",
         ]
     );
     let of_profile = doctor(&["prod"], &[]);

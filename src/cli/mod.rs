@@ -25,6 +25,7 @@ use crate::runtime::Log;
 /// Runs the program and gives its exit code.
 pub fn run() -> ExitCode {
     crash::report_panics();
+    shrunk::report_shrunk_sources();
     let args: Vec<OsString> = std::env::args_os().collect();
     // How a prepared restore is carried out, by a process that `restore` starts: no command for
     // anybody else, and in no list of commands.
@@ -36,7 +37,6 @@ pub fn run() -> ExitCode {
     let args = config_last(args);
     let typed: Vec<String> = args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     let cli = Cli::parse_from(args);
-    shrunk::report_shrunk_sources();
     match cli.command {
         Some(Command::Generate(args)) => ended(commands::generate::run(&args), None),
         Some(command) => {

@@ -16,6 +16,7 @@ use crate::domain::progress::Meter;
 use crate::domain::text::{bytes, count, counted, visible};
 use crate::domain::{Error, Result};
 use crate::ops::after::after;
+use crate::ops::memory::Memory;
 use crate::ops::plan::PlanRequest;
 use crate::ops::preflight::look;
 use crate::ops::restore::TargetSpec;
@@ -25,12 +26,12 @@ use crate::ops::walk::WalkOptions;
 
 /// Runs it.
 pub fn run(args: &PlanArgs, mut config: Config) -> Result<()> {
-    config.flag("memory", args.memory.memory);
     config.flag("mongod", args.mongod.as_ref().map(|path| path.to_string_lossy()));
     let target: TargetSpec = args.target.parse()?;
     let how = how(args, &target)?;
     let workspace = open(&args.source)?;
-    let request = request(args, &target, how, &config);
+    config.flag("memory", args.memory.memory);
+    let request = request(args, &target, how, config.memory());
     let mut planned = crate::ops::plan::plan(&workspace, &request, &Meter::default())?;
     let refusal = look(&mut planned, &request.selection, &target, config.mongod().as_deref())?;
     let plan = &planned.plan;
@@ -80,14 +81,14 @@ fn after_lines(after: &After) -> Vec<String> {
 }
 
 /// The request behind the arguments.
-pub fn request(args: &PlanArgs, target: &TargetSpec, how: How, config: &Config) -> PlanRequest {
+pub fn request(args: &PlanArgs, target: &TargetSpec, how: How, memory: Memory) -> PlanRequest {
     PlanRequest {
         stop: args.stop.request(),
         snapshot: args.snapshot.clone(),
         walk: WalkOptions {
             skip: args.skip_op.iter().copied().collect::<BTreeSet<_>>(),
             with_auth: args.with_users,
-            memory: config.memory(),
+            memory,
         },
         target: target.shown(),
         how,

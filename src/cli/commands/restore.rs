@@ -24,12 +24,12 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs it.
 pub fn run(args: &RestoreArgs, mut config: Config) -> Result<()> {
-    config.flag("memory", args.plan.memory.memory);
     config.flag("mongod", args.plan.mongod.as_ref().map(|path| path.to_string_lossy()));
     let target: TargetSpec = args.plan.target.parse()?;
     let how = how(&args.plan, &target)?;
     let workspace = open(&args.plan.source)?;
-    let request = request(&args.plan, &target, how, &config);
+    config.flag("memory", args.plan.memory.memory);
+    let request = request(&args.plan, &target, how, config.memory());
     if !args.yes {
         let mut planned = crate::ops::plan::plan(&workspace, &request, &Meter::default())?;
         let mongod = config.mongod();

@@ -192,7 +192,7 @@ impl Config {
         (!text.is_empty()).then(|| PathBuf::from(text))
     }
 
-    /// How much memory to take.
+    /// How much memory may be taken.
     pub fn memory(&self) -> Memory {
         let text: String = self.value("memory");
         Memory::or_default(memory(&text).ok())

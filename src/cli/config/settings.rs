@@ -109,7 +109,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "",
         flag: "--memory",
         shape: Shape::Text,
-        doc: &["How much memory to take at most, like 512M; empty: a quarter of the machine."],
+        doc: &["How much memory to take, such as \"512M\"; empty: a quarter of the machine."],
         check: |text| if text.is_empty() { Ok(()) } else { memory(text).map(|_| ()) },
     },
 ];
@@ -117,10 +117,10 @@ pub const SETTINGS: &[Setting] = &[
 /// Bytes of memory, as in `512M`.
 pub fn memory(text: &str) -> Result<u64, String> {
     let bytes = crate::cli::commands::archive::size(text)?;
-    if bytes < LEAST {
-        return Err(format!("{text:?} is too little: the program itself needs {}M", LEAST >> 20));
+    match bytes < LEAST {
+        true => Err(format!("{text:?} is too little: the program itself needs {}M", LEAST >> 20)),
+        false => Ok(bytes),
     }
-    Ok(bytes)
 }
 
 impl Setting {
@@ -145,14 +145,13 @@ impl std::fmt::Display for Origin<'_> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
-    use super::*;
+    use super::memory;
 
     #[test]
-    fn too_little_memory_is_no_value() {
-        assert_eq!(memory("2G").unwrap(), 2 << 30);
-        assert!(memory("63M").unwrap_err().contains("64M"));
+    fn memory_is_a_size_that_is_enough() {
+        assert_eq!(memory("2G"), Ok(2 << 30));
+        assert!(memory("63M").is_err_and(|said| said.contains("64M")));
         assert!(memory("much").is_err());
     }
 }
