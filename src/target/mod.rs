@@ -13,6 +13,7 @@ mod archive;
 mod ask;
 mod batch;
 pub mod dump;
+mod dump_begin;
 mod dump_names;
 mod files;
 pub mod isolated;
