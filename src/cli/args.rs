@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::between::{ArchiveArgs, DoctorArgs, GenerateArgs};
 use crate::domain::Position;
 use crate::domain::how::WriteConcern;
 use crate::domain::position::Place;
@@ -111,51 +112,6 @@ pub enum Command {
     Generate(GenerateArgs),
 }
 
-/// Arguments of `generate`.
-#[derive(Debug, Args)]
-pub struct GenerateArgs {
-    /// What to print.
-    #[command(subcommand)]
-    pub what: Generated,
-}
-
-/// What can be printed.
-#[derive(Debug, Subcommand)]
-pub enum Generated {
-    /// Completions for a shell
-    Completions {
-        /// Which one
-        shell: clap_complete::Shell,
-    },
-    /// The manual page, as troff
-    Man,
-    /// Everything that can be configured, with the defaults
-    Config,
-}
-
-impl Command {
-    /// The sources it names, where it names any.
-    pub fn sources(&mut self) -> Option<&mut Vec<Source>> {
-        Some(match self {
-            Command::Snapshots(args) => &mut args.sources,
-            Command::Ops(args) => &mut args.source.sources,
-            Command::Suspects(args) => &mut args.source.sources,
-            Command::Plan(args) => &mut args.source.sources,
-            Command::Diff(args) => &mut args.source.sources,
-            Command::History(args) => &mut args.source.sources,
-            Command::Mark(args) => &mut args.source.sources,
-            Command::States(args) => &mut args.source.sources,
-            Command::Restore(args) => &mut args.plan.source.sources,
-            Command::Doctor(args) => &mut args.sources,
-            Command::Archive(_)
-            | Command::Demo(_)
-            | Command::Generate(_)
-            | Command::Report(_)
-            | Command::Targets(_) => return None,
-        })
-    }
-}
-
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
@@ -165,53 +121,6 @@ pub struct DemoArgs {
     /// How the screens look.
     #[command(flatten)]
     pub look: LookArgs,
-}
-
-/// Arguments of `archive`.
-#[derive(Debug, Args)]
-pub struct ArchiveArgs {
-    /// The replica set: mongodb://…, or a profile that names one
-    #[arg(value_name = "URI")]
-    pub uri: Source,
-    /// The folder of the archive; made if it is not there
-    #[arg(value_name = "DIR")]
-    pub dir: PathBuf,
-    /// End when everything that is there now is on disk; exit code 4 if something was missed
-    #[arg(long)]
-    pub once: bool,
-    /// Remove slices that end more than this many days ago
-    #[arg(long, value_name = "N")]
-    pub keep_days: Option<u64>,
-    /// Remove the oldest slices beyond this size on disk: 500M, 20G
-    #[arg(long, value_name = "SIZE", value_parser = super::commands::archive::size)]
-    pub keep_bytes: Option<u64>,
-    /// Close a slice after this many seconds: as much as a crash of this machine can lose
-    #[arg(long, value_name = "N", default_value_t = 60)]
-    pub slice_seconds: u64,
-    /// Close a slice at this size, before compression
-    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = super::commands::archive::size)]
-    pub slice_bytes: u64,
-    /// Print JSON: one line for each slice, gap and loss of the source
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `doctor`.
-#[derive(Debug, Args)]
-pub struct DoctorArgs {
-    /// Dump directories, archives, slices, mongodb://… of a replica set; none = this machine only
-    #[arg(value_name = "SOURCE")]
-    pub sources: Vec<Source>,
-    /// How much depends on the data: an oplog of 24 h, 48 h or 168 h
-    /// [default: as configured, else production]
-    #[arg(long, value_name = "HOW", value_parser = ["development", "production", "mission-critical"])]
-    pub criticality: Option<String>,
-    /// The case folder to look at
-    #[arg(long, value_name = "DIR")]
-    pub case: Option<PathBuf>,
-    /// Print JSON: one line for each check
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Where backups and oplogs are.

@@ -2,11 +2,13 @@
 //! lines; what they print as JSON is made in [`output`] alone.
 
 mod args;
+mod between;
 mod commands;
 mod config;
 mod crash;
 mod output;
 mod shrunk;
+mod sources;
 
 use std::ffi::OsString;
 use std::path::Path;
