@@ -21,9 +21,7 @@ use crate::ops::plan::{PlanRequest, Planned, plan};
 use crate::ops::preflight::{Place, preflight};
 use crate::ops::select::Selected;
 use crate::ops::walk::WalkOptions;
-use crate::target::{
-    DumpOptions, LoadOptions, Loaded, Server, Ttl, Verification, write_dump,
-};
+use crate::target::{DumpOptions, LoadOptions, Loaded, Server, Ttl, Verification, write_dump};
 
 /// A restore under way.
 pub(super) struct Work<'w> {
