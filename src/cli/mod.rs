@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod crash;
 mod output;
+mod plan_args;
 mod shrunk;
 
 use std::ffi::OsString;
