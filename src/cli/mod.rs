@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod crash;
 mod output;
+mod plan_args;
 mod shrunk;
 mod sources;
 
