@@ -63,6 +63,8 @@ fn state(context: Context) -> Driver {
         Context::Suspects => d.press("3"),
         Context::Stop => d.press("s"),
         Context::Preview => d.press("s d"),
+        Context::Marks => d.press("m 'good' Enter 'as it should be' Enter 6"),
+        Context::States => d.press("m 'good' Enter Enter g g m 'early' Enter Enter 7 Right"),
         Context::Plan => d.press("s r"),
         Context::Restore => d.press("s r Enter y Enter"),
         Context::Result => {
@@ -125,6 +127,21 @@ fn prepare(d: &mut Driver, row: &Row) {
         (Context::Confirm, Action::PickNo) => {
             d.press("y");
         }
+        (Context::Preview, Action::ClearFilter) => {
+            d.press("f 'is:comes-back' Enter");
+        }
+        (Context::Preview, Action::SearchNext | Action::SearchPrevious) => {
+            d.press("Tab G / 'customer' Enter");
+        }
+        (Context::Detail, Action::SearchNext | Action::SearchPrevious) => {
+            d.press("/ 'a' Enter");
+        }
+        (Context::Marks, Action::Up | Action::EditMark | Action::RemoveMark) => {
+            d.press("g g");
+        }
+        (Context::States, Action::Later) => {
+            d.press("Left");
+        }
         (Context::Global, Action::ScreenRestore) => {
             d.press("s r Enter y Enter 2");
             d.done.clear();
@@ -157,7 +174,13 @@ fn what_cannot_be_used_says_why_and_does_nothing() {
 
 #[test]
 fn help_and_palette_show_every_action_of_the_screen() {
-    for (keys, context) in [("", Context::Timeline), ("3", Context::Suspects), ("s d", Context::Preview)] {
+    for (keys, context) in [
+        ("", Context::Timeline),
+        ("3", Context::Suspects),
+        ("s d", Context::Preview),
+        ("6", Context::Marks),
+        ("7", Context::States),
+    ] {
         let mut d = Driver::ready((140, 200));
         d.press("Enter ]").press(keys).press("?");
         let text = d.text();

@@ -4,7 +4,7 @@
 mod tui;
 
 use pitstop::app::overlay::Overlay;
-use pitstop::app::{Copy, Effect, JobEvent, JobId, Msg, Screen, Slot};
+use pitstop::app::{Copy, Effect, Export, JobEvent, JobId, Loadable, Msg, Screen, Slot};
 use pitstop::domain::Position;
 use pitstop::domain::op::OpKind;
 use pitstop::keys::Key;
@@ -73,6 +73,24 @@ fn enter_alone_never_confirms() {
     let mut d = Driver::ready(SIZE);
     d.press("Enter ] s Enter r Enter Enter Enter Enter");
     assert!(d.done.is_empty(), "{:?}", d.done);
+}
+
+#[test]
+fn a_place_that_is_not_ours_is_written_to_when_its_name_is_typed() {
+    let mut d = Driver::ready(SIZE);
+    d.press("Enter ] s r T 'recovered' Enter");
+    assert!(matches!(d.model.overlays.last(), Some(Overlay::Prompt(p)) if p.problem.is_some()));
+    d.press("Ctrl-u '/mnt/recovered/' Enter Enter");
+    assert!(d.text().contains("type recovered to allow it"), "{}", d.text());
+    d.press("Right Enter");
+    assert!(d.done.is_empty() && !d.model.overlays.is_empty(), "a Yes alone is not enough");
+    d.press("'yes' Enter");
+    assert!(d.done.is_empty());
+    d.press("Ctrl-u 'recovered' Left Enter");
+    assert!(d.done.is_empty() && d.model.overlays.is_empty(), "a No is a No");
+    d.press("Enter 'recovered' Right Enter");
+    let [Effect::Restore { request, .. }] = d.done.as_slice() else { panic!("{:?}", d.done) };
+    assert_eq!(request.target, "dump:/mnt/recovered");
 }
 
 #[test]
@@ -311,12 +329,170 @@ fn the_list_holds_a_window_only() {
 #[test]
 fn a_document_is_read_and_copied() {
     let mut d = Driver::ready(SIZE);
-    d.press("Enter ] s d j j j Tab Enter");
+    d.press("Enter ] s d j j j Tab j Enter");
     assert!(d.text().contains("price"), "{}", d.text());
     d.press("y");
     assert!(matches!(d.done.last(), Some(Effect::Copy(Copy::Text(t))) if t.contains("changes-back")));
     d.press("q");
     assert!(d.model.overlays.is_empty() && !d.done.contains(&Effect::Quit), "q closes what is read");
+}
+
+#[test]
+fn marks_are_set_looked_at_and_restored_from() {
+    let mut d = Driver::ready(SIZE);
+    d.press("Enter ] m 'before the delete' Enter 'all orders are here' Enter");
+    d.press("t '16:30' Enter m 'late' Enter Enter 6");
+    let names: Vec<&str> = d.model.marks.list.iter().map(|m| m.name.as_str()).collect();
+    assert_eq!(names, ["before the delete", "late"]);
+    assert_eq!(d.model.marks.list[0].pos, BEFORE_DELETE);
+    assert!(d.text().contains("all orders are here"), "{}", d.text());
+    // Nothing is chosen: all marks and the end are shown.
+    d.press("Enter");
+    let bounds: Vec<Position> = d.model.states.all().iter().map(|s| s.stop.bound).collect();
+    assert_eq!(bounds.len(), 3);
+    assert_eq!((bounds[0], bounds[2]), (BEFORE_DELETE, d.fake.opened.last.unwrap().next()));
+    d.press("i '42' Enter j j");
+    assert!(d.text().contains("paid"), "{}", d.text());
+    d.press("Right");
+    assert!(d.text().contains("cancelled"), "{}", d.text());
+    d.press("Left r");
+    assert_eq!((d.model.screen(), d.model.choice.stop), (Screen::Plan, Some(BEFORE_DELETE)));
+    assert!(d.done.is_empty());
+    // Two are chosen: only they.
+    d.press("6 g g j j Space j Space Enter");
+    let bounds: Vec<Position> = d.model.states.all().iter().map(|s| s.stop.bound).collect();
+    assert_eq!(bounds.len(), 2, "{bounds:?}");
+    // A mark goes only behind a Yes.
+    d.press("6 g g j x Enter");
+    assert_eq!(d.model.marks.list.len(), 2);
+    d.press("x y Enter");
+    assert_eq!(d.model.marks.list.len(), 1);
+}
+
+#[test]
+fn a_name_that_is_a_time_or_nothing_is_no_name() {
+    let mut d = Driver::ready(SIZE);
+    d.press("Enter");
+    for name in ["", "end", "1791988867:1", "2026-10-14T14:41:07Z"] {
+        d.press("m").press(&format!("'{name}' Enter"));
+        let Some(Overlay::Prompt(prompt)) = d.model.overlays.last() else { panic!("{name:?} was taken") };
+        assert!(prompt.problem.is_some());
+        d.press("Esc");
+    }
+    assert!(d.fake.marks.borrow().is_empty());
+}
+
+#[test]
+fn the_preview_narrows_finds_and_compares_with_a_mark() {
+    let mut d = Driver::ready(SIZE);
+    d.press("Enter ] t '16:30' Enter m 'late' Enter Enter ] ] s d");
+    let rows = d.model.preview.rows();
+    d.press("f 'is:comes-back' Enter");
+    let documents = d.fake.answer(&pitstop::app::Work::Documents {
+        of: d.model.preview.made_for.clone().unwrap(),
+        ns: d.model.preview.selected().unwrap().ns.to_string(),
+        filter: None,
+        skip: 0,
+    });
+    let Ok(pitstop::app::Answer::Documents(documents)) = documents else { panic!() };
+    assert_eq!(d.model.preview.rows(), documents.documents.len() as u64);
+    d.press("f Ctrl-u 'is:nonsense' Enter");
+    assert!(matches!(d.model.overlays.last(), Some(Overlay::Prompt(p)) if p.problem.is_some()));
+    d.press("Esc F");
+    assert!(d.model.preview.rows() >= rows);
+    d.press("j Tab / '007005' Enter");
+    assert!(d.model.preview.document().unwrap().id.to_string().contains("7005") || d.model.preview.on_side);
+    d.press("a Ctrl-u 'late' Enter");
+    let late = d.model.marks.list[0].pos;
+    assert_eq!(d.model.preview.made_for.as_ref().unwrap().against, Some(late));
+    assert!(d.text().contains("compared with late"), "{}", d.text());
+    d.press("a Ctrl-u 'end' Enter");
+    assert_eq!(d.model.preview.made_for.as_ref().unwrap().against, None);
+}
+
+/// Documents that arrive in parts are all there in the end, in order, and more come on demand.
+#[test]
+fn documents_arrive_in_parts_and_more_of_them_when_they_are_wanted() {
+    let mut d = Driver::ready(SIZE);
+    d.press("Enter ] s d j j j");
+    let first = d.model.preview.shown().and_then(Loadable::value).unwrap().documents.len();
+    assert_eq!(first, 40);
+    d.answers = false;
+    d.press("Tab G");
+    let (job, work) = d.waiting.pop_front().expect("more are asked for");
+    let Ok(pitstop::app::Answer::Documents(mut all)) = d.fake.answer(&work) else { panic!("{work:?}") };
+    let rest = all.documents.split_off(10);
+    assert_eq!(all.documents.len() + rest.len(), 30);
+    let part = |documents| {
+        pitstop::app::Answer::Documents(pitstop::app::data::Documents { documents, limited: false })
+    };
+    d.send(Msg::Job(job, JobEvent::Part(part(all.documents))));
+    let shown = |d: &Driver| d.model.preview.shown().and_then(Loadable::value).unwrap().documents.len();
+    assert_eq!((shown(&d), d.model.preview.shown().unwrap().is_loading()), (50, true));
+    d.send(Msg::Job(job, JobEvent::Ended(Ok(part(rest)))));
+    assert_eq!((shown(&d), d.model.preview.shown().unwrap().is_loading()), (70, false));
+    let ids: Vec<String> = d
+        .model
+        .preview
+        .shown()
+        .and_then(Loadable::value)
+        .unwrap()
+        .documents
+        .iter()
+        .map(|d| d.id.to_string())
+        .collect();
+    let mut once = ids.clone();
+    once.dedup();
+    assert_eq!(ids, once);
+    // What comes of an old question is dropped.
+    let old = JobId { generation: job.generation, ..job };
+    d.send(Msg::Job(old, JobEvent::Part(part(Vec::new()))));
+    assert_eq!(shown(&d), 70);
+}
+
+#[test]
+fn a_file_is_written_when_its_name_is_typed_and_only_then() {
+    let mut d = Driver::ready(SIZE);
+    d.press("Enter ] s d e Ctrl-u Enter");
+    assert!(d.done.is_empty(), "no name, no file");
+    d.press("Esc e Ctrl-u '/tmp/' Enter");
+    assert!(d.done.is_empty(), "a folder is no file");
+    d.press("Esc e Ctrl-u '~/diff.ndjson' Enter");
+    let [Effect::Export { what: Export::Diff { of, filter: None }, path, job }] = d.done.as_slice() else {
+        panic!("{:?}", d.done)
+    };
+    assert_eq!((of.bound, path.as_str()), (BEFORE_DELETE, "~/diff.ndjson"));
+    let job = *job;
+    d.done.clear();
+    d.press("q");
+    assert!(d.done.is_empty() && d.text().contains("being written"), "{}", d.text());
+    d.press("Esc");
+    let written = pitstop::app::Answer::Exported { path: "/home/me/diff.ndjson".into(), lines: 1931 };
+    d.send(Msg::Job(job, JobEvent::Ended(Ok(written))));
+    assert!(d.text().contains("1,931 lines written to /home/me/diff.ndjson"), "{}", d.text());
+    d.press("q");
+    assert_eq!(d.done, [Effect::Quit]);
+}
+
+#[test]
+fn a_long_text_is_searched_round_and_round() {
+    let mut d = Driver::ready((60, 16));
+    d.press("Enter C / 'SHOP' Enter");
+    let at = |d: &Driver| match d.model.overlays.last() {
+        Some(Overlay::Detail(detail)) => detail.found.as_ref().unwrap().1.unwrap(),
+        _ => panic!("no text"),
+    };
+    assert_eq!(at(&d), 0);
+    d.press("n");
+    assert_eq!(at(&d), 4);
+    d.press("N N");
+    assert_eq!(at(&d), 6);
+    d.press("n");
+    assert_eq!(at(&d), 0);
+    d.press("/ Ctrl-u 'nobody' Enter");
+    assert!(d.text().contains("nothing here holds nobody"), "{}", d.text());
+    d.press("Esc ? / 'post-mortem' Enter");
+    assert!(d.text().contains("Write the post-mortem"), "{}", d.text());
 }
 
 #[derive(Debug, Clone)]
@@ -352,6 +528,7 @@ proptest! {
         for step in steps {
             let on_yes = matches!(d.model.overlays.last(), Some(Overlay::Confirm(c)) if c.on_yes);
             let before = d.done.len();
+            let named = matches!(d.model.overlays.last(), Some(Overlay::Prompt(p)) if p.purpose.names_a_file());
             let accepts = matches!(&step, Step::Key(key) if key.to_string() == "Enter");
             match step {
                 Step::Key(key) => d.send(Msg::Key(key)),
@@ -370,7 +547,7 @@ proptest! {
                 }
             }
             let wrote = d.done.iter().skip(before).any(Effect::writes);
-            prop_assert!(!wrote || (on_yes && accepts));
+            prop_assert!(!wrote || accepts && (on_yes || named));
             d.draw(pitstop::ui::Palette::Ansi, pitstop::ui::Charset::Utf8);
         }
     }

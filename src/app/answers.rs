@@ -4,7 +4,8 @@ use super::effect::Effect;
 use super::jobs::Slot;
 use super::model::Model;
 use super::msg::Answer;
-use super::screens::{preview, restore, snapshots, timeline};
+use super::screens::{case, marks, preview, restore, snapshots, timeline};
+use crate::domain::text::counted;
 use crate::domain::{Class, Error, Result};
 
 /// A job has ended. What went wrong is noted, and shown where the answer would be.
@@ -22,6 +23,13 @@ pub fn ended(model: &mut Model, slot: Slot, answer: Result<Answer>, out: &mut Ve
     }
 }
 
+/// Some of an answer has come.
+pub fn part(model: &mut Model, answer: Answer) {
+    if let Answer::Documents(documents) = answer {
+        preview::part(model, documents);
+    }
+}
+
 fn arrived(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
     match answer {
         Answer::Opened(opened) => snapshots::opened(model, Ok(*opened), out),
@@ -34,8 +42,15 @@ fn arrived(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
         Answer::Bars(bars) => model.timeline.bars.fill(Ok(bars)),
         Answer::Detail(text) => timeline::detailed(model, Ok(text)),
         Answer::Stop(facts) => model.choice.facts.fill(Ok(*facts)),
-        Answer::Diff(diff) => model.preview.diff.fill(Ok(*diff)),
+        Answer::Diff(diff) => preview::compared(model, Ok(*diff)),
         Answer::Documents(documents) => preview::documents(model, Ok(documents)),
+        Answer::Marks(list) => marks::arrived(model, list),
+        Answer::Noted => model.say("noted"),
+        Answer::Journal(text) => case::arrived(model, Ok(text)),
+        Answer::States(found) => model.states.found.fill(Ok(found)),
+        Answer::Exported { path, lines } => {
+            model.say(format!("{} written to {path}", counted(lines, "line")));
+        }
         Answer::Plan(plan) => model.plan.plan.fill(Ok(*plan)),
         Answer::Restored(outcome) => restore::ended(model, Ok(*outcome)),
     }
@@ -52,8 +67,12 @@ fn lost(model: &mut Model, slot: Slot, error: Box<Error>, out: &mut Vec<Effect>)
         Slot::Bars => model.timeline.bars.fill(Err(error)),
         Slot::Detail => timeline::detailed(model, Err(error)),
         Slot::Stop => model.choice.facts.fill(Err(error)),
-        Slot::Diff => model.preview.diff.fill(Err(error)),
+        Slot::Diff => preview::compared(model, Err(error)),
         Slot::Documents => preview::documents(model, Err(error)),
+        // What went wrong is said, and nothing else waits for it.
+        Slot::Marks | Slot::Note | Slot::Export => {}
+        Slot::Journal => case::arrived(model, Err(error)),
+        Slot::States => model.states.found.fill(Err(error)),
         Slot::Plan => model.plan.plan.fill(Err(error)),
         Slot::Restore => restore::ended(model, Err(error)),
     }

@@ -1,7 +1,11 @@
 //! What the screens are about, as the runtime hands it in: only words of the trade.
 
+use std::collections::BTreeMap;
+
+use crate::domain::burst::Burst;
 use crate::domain::coverage::{Gap, Segment};
 use crate::domain::diff::{DocumentDiff, NamespaceDiff};
+use crate::domain::marks::Mark;
 use crate::domain::op::{Op, OpKind};
 use crate::domain::progress::Phase;
 use crate::domain::snapshot::SnapshotInfo;
@@ -31,6 +35,10 @@ pub struct Opened {
     pub last: Option<Position>,
     /// Where a restore can go; never empty.
     pub targets: Vec<Target>,
+    /// The marks of the case.
+    pub marks: Vec<Mark>,
+    /// What answered for the live sources: the name of each set and the member.
+    pub live: Vec<String>,
 }
 
 /// A snapshot and the stops it allows.
@@ -49,6 +57,8 @@ pub struct Target {
     pub spec: String,
     /// What it is, a sentence.
     pub what: String,
+    /// The name to type before anything is written there; `None` = the place is ours.
+    pub theirs: Option<String>,
 }
 
 impl Target {
@@ -124,12 +134,16 @@ pub struct Diff {
     pub against: Stop,
     /// The namespaces that differ.
     pub namespaces: Vec<NamespaceDiff>,
+    /// The act that begins at the stop.
+    pub incident: Option<Burst>,
+    /// The first documents of each namespace, by its name.
+    pub first: BTreeMap<String, Documents>,
 }
 
 /// What going back changes in one namespace.
 #[derive(Debug, Clone, Default)]
 pub struct Documents {
-    /// The documents, as many as were asked for.
+    /// The documents, as many as were asked for, in the order they were found.
     pub documents: Vec<DocumentDiff>,
     /// Whether there are more.
     pub limited: bool,

@@ -3,6 +3,8 @@
 
 use super::axis::Axis;
 use super::jobs::{JobId, Slot};
+use super::screens::preview::Comparison;
+use super::screens::states::Question;
 use crate::domain::Position;
 
 /// Something to be done outside.
@@ -24,6 +26,15 @@ pub enum Effect {
         /// What.
         request: RestoreRequest,
     },
+    /// Write something to a new file. Only ever behind its typed name.
+    Export {
+        /// Under this name.
+        job: JobId,
+        /// What.
+        what: Export,
+        /// The file, as typed.
+        path: String,
+    },
     /// Ask the restore that runs to stop. Only ever behind a confirmation.
     CancelRestore,
     /// Put something into the clipboard.
@@ -39,8 +50,24 @@ pub enum Effect {
 impl Effect {
     /// Whether it changes anything beyond this program and its screen.
     pub fn writes(&self) -> bool {
-        matches!(self, Effect::Restore { .. } | Effect::CancelRestore)
+        matches!(self, Effect::Restore { .. } | Effect::CancelRestore | Effect::Export { .. })
     }
+}
+
+/// What to write to a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Export {
+    /// Every document that differs and that a filter leaves, as NDJSON.
+    Diff {
+        /// Which two states.
+        of: Comparison,
+        /// The filter.
+        filter: Option<String>,
+    },
+    /// States side by side, as Markdown.
+    States(Question),
+    /// The post-mortem of the case, as Markdown.
+    Report,
 }
 
 /// What a restore is asked to do.
@@ -126,20 +153,43 @@ pub enum Work {
     },
     /// What does going back to this stop change?
     Diff {
-        /// The exclusive bound.
-        bound: Position,
-        /// The base, if one was named.
-        snapshot: Option<String>,
+        /// Which two states.
+        of: Comparison,
     },
     /// And which documents in this namespace?
     Documents {
-        /// The exclusive bound.
-        bound: Position,
-        /// The base, if one was named.
-        snapshot: Option<String>,
+        /// Which two states.
+        of: Comparison,
         /// The namespace.
         ns: String,
+        /// Which of its documents.
+        filter: Option<String>,
+        /// How many of these are known already.
+        skip: u64,
     },
+    /// Set a mark; answers all marks.
+    SetMark {
+        /// Its name.
+        name: String,
+        /// Operations below this are before it.
+        pos: Position,
+        /// What to remember about it.
+        note: Option<String>,
+    },
+    /// Take a mark away; answers all marks.
+    RemoveMark {
+        /// Its name.
+        name: String,
+    },
+    /// Note something in the case.
+    Note {
+        /// What.
+        text: String,
+    },
+    /// What was done in this case so far?
+    Journal,
+    /// What do these states hold?
+    States(Question),
     /// What would a restore do?
     Plan(RestoreRequest),
 }

@@ -32,6 +32,16 @@ pub enum Slot {
     Diff,
     /// What going back changes, document by document.
     Documents,
+    /// Setting a mark or taking one away.
+    Marks,
+    /// Noting something.
+    Note,
+    /// Reading the journal of the case.
+    Journal,
+    /// States at several times.
+    States,
+    /// Writing a file.
+    Export,
     /// The plan.
     Plan,
     /// The restore.
@@ -52,8 +62,13 @@ impl Slot {
             Slot::Bars => "counting",
             Slot::Detail => "reading the op",
             Slot::Stop => "looking at the stop",
-            Slot::Diff => "comparing the stop with the end",
+            Slot::Diff => "comparing",
             Slot::Documents => "comparing documents",
+            Slot::Marks => "noting the mark",
+            Slot::Note => "noting",
+            Slot::Journal => "reading the journal",
+            Slot::States => "looking at the states",
+            Slot::Export => "writing the file",
             Slot::Plan => "planning",
             Slot::Restore => "restoring",
         }
@@ -62,7 +77,10 @@ impl Slot {
     /// Whether a person waits for it long enough to be told. The others answer within a frame
     /// or two.
     fn is_long(self) -> bool {
-        !matches!(self, Slot::Rows | Slot::Bars | Slot::Detail | Slot::Locate | Slot::Stop)
+        !matches!(
+            self,
+            Slot::Rows | Slot::Bars | Slot::Detail | Slot::Locate | Slot::Stop | Slot::Marks | Slot::Note
+        )
     }
 }
 
@@ -113,9 +131,14 @@ impl Jobs {
         }
     }
 
+    /// Whether a job is the latest of its slot.
+    pub fn is_current(&self, id: JobId) -> bool {
+        self.running.get(&id.slot).is_some_and(|r| r.generation == id.generation)
+    }
+
     /// A job has ended; `false` = it is an old one and its answer of no use.
     pub fn end(&mut self, id: JobId) -> bool {
-        let current = self.running.get(&id.slot).is_some_and(|r| r.generation == id.generation);
+        let current = self.is_current(id);
         if current {
             self.running.remove(&id.slot);
         }

@@ -4,7 +4,7 @@ use super::data::{Opened, StopFacts, Target};
 use super::jobs::{Jobs, Slot};
 use super::loadable::Loadable;
 use super::overlay::Overlay;
-use super::screens::{plan, preview, restore, snapshots, suspects, timeline};
+use super::screens::{marks, plan, preview, restore, snapshots, states, suspects, timeline};
 use super::window::Window;
 use crate::domain::{Error, Position};
 use crate::keys::{Key, Keymap};
@@ -16,7 +16,9 @@ pub struct Start {
     pub source: String,
     /// Whether this is the built-in incident.
     pub demo: bool,
-    /// Where the log of this run is, for the help.
+    /// Whether the source is, or may be, what people work on.
+    pub production: bool,
+    /// The version of this program.
     pub version: String,
 }
 
@@ -31,6 +33,10 @@ pub enum Screen {
     Suspects,
     /// What going back would change.
     Preview,
+    /// Named places in the oplog.
+    Marks,
+    /// The states at several times.
+    States,
     /// What a restore would do.
     Plan,
     /// A restore, running or ended.
@@ -48,6 +54,8 @@ pub struct Choice {
     pub facts: Loadable<StopFacts>,
     /// Which of the targets.
     pub target: usize,
+    /// A target that somebody named: the last one in the list.
+    pub named: Option<Target>,
 }
 
 /// One line about what just happened.
@@ -107,6 +115,10 @@ pub struct Model {
     pub suspects: suspects::Suspects,
     /// The preview.
     pub preview: preview::Preview,
+    /// The marks.
+    pub marks: marks::Marks,
+    /// The states at several times.
+    pub states: states::States,
     /// The plan.
     pub plan: plan::Planning,
     /// The restore.
@@ -137,6 +149,8 @@ impl Model {
             timeline: timeline::Timeline::default(),
             suspects: suspects::Suspects::default(),
             preview: preview::Preview::default(),
+            marks: marks::Marks::default(),
+            states: states::States::default(),
             plan: plan::Planning::default(),
             restore: None,
             interrupted: None,
@@ -158,7 +172,13 @@ impl Model {
 
     /// The target chosen.
     pub fn target(&self) -> Option<&Target> {
-        self.opened.value()?.targets.get(self.choice.target)
+        self.targets().nth(self.choice.target)
+    }
+
+    /// Where a restore can go.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        let known = self.opened.value().map_or(&[][..], |opened| opened.targets.as_slice());
+        known.iter().chain(&self.choice.named)
     }
 
     /// The snapshot that the stop would use: the one named, else the newest before it.

@@ -4,8 +4,10 @@ use super::data::{Bars, Diff, Documents, Indexed, Opened, Outcome, Page, StopFac
 use super::jobs::JobId;
 use crate::domain::Result;
 use crate::domain::burst::Burst;
+use crate::domain::marks::Mark;
 use crate::domain::plan::Plan;
 use crate::domain::progress::Reading;
+use crate::domain::states::StateAt;
 use crate::keys::{Action, Key};
 
 /// One thing that happened.
@@ -39,6 +41,8 @@ pub enum Msg {
 pub enum JobEvent {
     /// It is this far.
     Progress(Reading),
+    /// Some of its answer is there already.
+    Part(Answer),
     /// It has ended, in whatever way; this comes exactly once.
     Ended(Result<Answer>),
 }
@@ -62,6 +66,14 @@ pub enum Answer {
     Stop(Box<StopFacts>),
     Diff(Box<Diff>),
     Documents(Documents),
+    Marks(Vec<Mark>),
+    Noted,
+    Journal(Text),
+    States(Vec<StateAt>),
+    Exported {
+        path: String,
+        lines: u64,
+    },
     Plan(Box<Plan>),
     Restored(Box<Outcome>),
 }

@@ -8,8 +8,8 @@ use super::jobs::{JobId, Slot};
 use super::loadable::Loadable;
 use super::model::{Model, Screen};
 use super::msg::{Hit, JobEvent, Msg};
-use super::overlay::{self, Confirm, Menu, Overlay, Palette, Then};
-use super::screens::{plan, preview, restore, snapshots, stop, suspects, timeline};
+use super::overlay::{self, Confirm, Help, Menu, Overlay, Palette, Then};
+use super::screens::{case, marks, plan, preview, restore, snapshots, states, stop, suspects, timeline};
 use super::values;
 use super::window::Window;
 use crate::keys::{Action, Code, Key, Resolution};
@@ -40,6 +40,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Job(id, JobEvent::Progress(reading)) => {
             if model.jobs.progress(id, reading) && id.slot == Slot::Restore {
                 restore::progress(model, reading);
+            }
+        }
+        Msg::Job(id, JobEvent::Part(answer)) => {
+            if model.jobs.is_current(id) {
+                answers::part(model, answer);
             }
         }
         Msg::Job(id, JobEvent::Ended(answer)) => {
@@ -153,10 +158,12 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
             Screen::Timeline => timeline::perform(model, action, out),
             Screen::Suspects => suspects::perform(model, action, out),
             Screen::Preview => preview::perform(model, action, out),
+            Screen::Marks => marks::perform(model, action, out),
+            Screen::States => states::perform(model, action, out),
             Screen::Plan => plan::perform(model, action, out),
             Screen::Restore => restore::perform(model, action, out),
         };
-    if !done {
+    if !done && !case::perform(model, action, out) {
         global(model, action, out);
     }
 }
@@ -169,7 +176,10 @@ fn global(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::ScreenTimeline => go(model, Screen::Timeline),
         Action::ScreenSuspects => go(model, Screen::Suspects),
         Action::ScreenRestore => go(model, Screen::Restore),
-        Action::Help => model.overlays.push(Overlay::Help(Window::default())),
+        Action::ScreenMarks => go(model, Screen::Marks),
+        Action::ScreenStates => states::show(model, out),
+        Action::Mark => marks::name(model),
+        Action::Help => model.overlays.push(Overlay::Help(Help::default())),
         Action::Palette => model.overlays.push(Overlay::Palette(Palette::default())),
         Action::Errors => model.overlays.push(Overlay::Errors(Window::default())),
         Action::Back => {
@@ -194,20 +204,28 @@ fn go(model: &mut Model, screen: Screen) {
     model.show(screen);
 }
 
+/// Leaves; asks where something would be lost or goes on unseen.
 fn quit(model: &mut Model, out: &mut Vec<Effect>) {
-    if !model.is_restoring() {
+    let (question, facts, yes) = if model.is_restoring() {
+        let facts = [
+            "It is a process of its own and goes on to its end.",
+            "`pitstop targets` lists what it leaves behind.",
+        ];
+        ("Leave while the restore runs?", facts, "Yes, leave it running")
+    } else if model.jobs.get(Slot::Export).is_some() {
+        let facts = ["It is then not written: a file is whole or not there.", "The sources are not touched."];
+        ("Leave while a file is being written?", facts, "Yes, leave")
+    } else {
         out.push(Effect::Quit);
         return;
-    }
+    };
     model.overlays.push(Overlay::Confirm(Confirm {
-        question: "Leave while the restore runs?".into(),
-        facts: vec![
-            "It is a process of its own and goes on to its end.".into(),
-            "`pitstop targets` lists what it leaves behind.".into(),
-        ],
-        yes: "Yes, leave it running".into(),
+        question: question.into(),
+        facts: facts.map(str::to_owned).to_vec(),
+        yes: yes.into(),
         no: "No, stay".into(),
         on_yes: false,
+        typed: None,
         then: Then::Quit,
     }));
 }
@@ -263,6 +281,12 @@ fn copy_menu(model: &Model) -> Option<Menu> {
         add("the first position", burst.first.to_string());
         add("the last position", burst.last.to_string());
     }
+    if model.screen() == Screen::Marks
+        && let Some(row) = marks::selected(model)
+    {
+        add("the position", row.bound().to_string());
+        add("as an option", format!("--before {}", row.bound()));
+    }
     if let Some(stop) = stop::menu(model) {
         items.extend(stop.items);
     }
@@ -287,6 +311,7 @@ pub fn failed(model: &Model) -> Option<Slot> {
         Screen::Suspects if model.suspects.found.error().is_some() => Some(Slot::Suspects),
         Screen::Preview if model.preview.diff.error().is_some() => Some(Slot::Diff),
         Screen::Preview => model.preview.shown().and_then(Loadable::error).map(|_| Slot::Documents),
+        Screen::States if model.states.found.error().is_some() => Some(Slot::States),
         Screen::Plan if model.plan.plan.error().is_some() => Some(Slot::Plan),
         _ => None,
     }
@@ -299,6 +324,7 @@ fn retry(model: &mut Model, out: &mut Vec<Effect>) {
         Some(Slot::Suspects) => suspects::look(model, out),
         Some(Slot::Diff) => preview::compare(model, out),
         Some(Slot::Documents) => model.preview.documents.retain(|_, d| d.error().is_none()),
+        Some(Slot::States) => states::look(model, out),
         Some(Slot::Plan) => plan::make(model, out),
         _ => {}
     }
@@ -346,7 +372,10 @@ fn to_row(model: &mut Model, row: u64) {
         Screen::Preview => {
             model.preview.on_side = false;
             model.preview.list.cursor = row;
+            model.preview.side = Window::default();
         }
+        Screen::Marks => model.marks.window.cursor = row,
+        Screen::States => model.states.list.cursor = row,
         Screen::Plan | Screen::Restore => {}
     }
 }

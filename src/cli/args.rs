@@ -45,12 +45,15 @@ pub struct ScreensArgs {
 /// How the screens look.
 #[derive(Debug, Args)]
 pub struct LookArgs {
-    /// auto, dark, light, ansi (the 16 colours of your own scheme), mono
+    /// auto, dark, light, ansi (the 16 colours of your own scheme), ansi-light, mono
     #[arg(long, value_name = "NAME", env = "PITSTOP_THEME", default_value = "auto")]
     pub theme: ThemeChoice,
     /// Use ASCII characters only
     #[arg(long)]
     pub ascii: bool,
+    /// Listen to the mouse over ssh too
+    #[arg(long, conflicts_with = "no_mouse")]
+    pub mouse: bool,
     /// Leave the mouse to the terminal
     #[arg(long)]
     pub no_mouse: bool,
@@ -82,6 +85,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Name a place in the oplog, with a note; without --name list the marks
     Mark(MarkArgs),
+    /// Note something in the journal of the case; without --text list the notes
+    Note(NoteArgs),
     /// Show the states at several times side by side, without a restore
     States(StatesArgs),
     /// Restore the state at a stop into an isolated MongoDB, a server, or a dump directory
@@ -297,9 +302,16 @@ pub struct DiffArgs {
     /// Only namespaces like this, with their documents; * stands for anything; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub ns: Vec<String>,
-    /// Show at most this many documents field by field [default: 20 with --ns, else 0]
+    /// Show at most this many documents field by field [default: 20 with --ns or -q, else 0]
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
+    /// Only documents like this: is:comes-back is:changes-back is:goes-away is:conflict field:price
+    /// id:42 words /regex/ -not
+    #[arg(short, long, value_name = "FILTER", allow_hyphen_values = true)]
+    pub query: Option<String>,
+    /// Write every document that differs to this new file, as NDJSON
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
 }
 
 /// Arguments of `history`.
@@ -363,6 +375,17 @@ impl MarkArgs {
         };
         Some(StopRequest { side, place })
     }
+}
+
+/// Arguments of `note`.
+#[derive(Debug, Args)]
+pub struct NoteArgs {
+    /// Where to look.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// What to remember
+    #[arg(long, value_name = "TEXT")]
+    pub text: Option<String>,
 }
 
 /// Arguments of `states`.

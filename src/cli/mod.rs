@@ -28,6 +28,7 @@ pub fn run() -> ExitCode {
         Command::Diff(args) => commands::diff::run(&args),
         Command::History(args) => commands::history::run(&args),
         Command::Mark(args) => commands::mark::run(&args),
+        Command::Note(args) => commands::note::run(&args),
         Command::States(args) => commands::states::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Restore(args) => commands::restore::run(&args),

@@ -13,7 +13,8 @@ use super::rows::{document_json, json};
 use super::select::fits;
 use super::walk::{Walk, WalkOptions, walk};
 use crate::domain::burst::Burst;
-use crate::domain::diff::{DocumentDiff, Fate, FieldDiff, NamespaceDiff, fields};
+use crate::domain::diff::{CollectionDiff, DocumentDiff, Fate, FieldDiff, NamespaceDiff, fields};
+use crate::domain::diff_filter::{Differing, DocumentFilter};
 use crate::domain::namespace::Glob;
 use crate::domain::stop::{Stop, StopRequest};
 use crate::domain::{Namespace, Result, progress::Meter};
@@ -57,8 +58,52 @@ pub struct Diff {
     pub limited: bool,
 }
 
-/// Compares two states.
-pub fn diff(workspace: &Workspace, request: &DiffRequest, meter: &Meter) -> Result<Diff> {
+/// Who takes the documents that differ, one after the other, namespace by namespace.
+pub trait Sink {
+    /// Takes one, as bytes; [`show`] makes something to look at of it.
+    fn document(&mut self, ns: &Namespace, document: &Differing<'_>) -> Result<()>;
+}
+
+/// The first so many of those that a filter leaves.
+struct First<'f> {
+    filter: &'f DocumentFilter,
+    limit: usize,
+    documents: Vec<DocumentDiff>,
+    limited: bool,
+}
+
+impl Sink for First<'_> {
+    fn document(&mut self, ns: &Namespace, document: &Differing<'_>) -> Result<()> {
+        if self.documents.len() < self.limit {
+            if self.filter.matches(document) {
+                self.documents.push(show(ns, document));
+            }
+        } else if !self.limited {
+            self.limited = self.filter.matches(document);
+        }
+        Ok(())
+    }
+}
+
+/// Compares two states, and keeps the first documents that differ and that the filter leaves.
+pub fn diff(
+    workspace: &Workspace,
+    request: &DiffRequest,
+    filter: &DocumentFilter,
+    meter: &Meter,
+) -> Result<Diff> {
+    let mut first = First { filter, limit: request.limit, documents: Vec::new(), limited: false };
+    let found = diff_into(workspace, request, meter, &mut first)?;
+    Ok(Diff { documents: first.documents, limited: first.limited, ..found })
+}
+
+/// Compares two states; the documents that differ go to `sink`, and none is kept.
+pub fn diff_into(
+    workspace: &Workspace,
+    request: &DiffRequest,
+    meter: &Meter,
+    sink: &mut dyn Sink,
+) -> Result<Diff> {
     let bound = request.stop.bound(workspace.last());
     let snapshot = base(workspace, request.snapshot.as_deref(), bound)?;
     let info = workspace.infos.iter().find(|i| i.id == snapshot.id);
@@ -76,14 +121,14 @@ pub fn diff(workspace: &Workspace, request: &DiffRequest, meter: &Meter) -> Resu
         Some(incident) => written_again(workspace, incident, against, meter)?,
         None => HashMap::new(),
     };
-    let mut collector = Collector { limit: request.limit, documents: Vec::new(), limited: false, conflicts };
+    let mut out = Out { sink, conflicts };
     let mut namespaces = Vec::new();
     for ns in names(&then, &now) {
         if !fits(&request.ns, &ns.to_string()) {
             continue;
         }
         meter.check("comparing")?;
-        let found = Pair { ns: &ns, then: &then.state, now: &now.state }.compare(&mut collector)?;
+        let found = Pair { ns: &ns, then: &then.state, now: &now.state }.compare(&mut out)?;
         if !found.is_empty() {
             namespaces.push(found);
         }
@@ -93,8 +138,8 @@ pub fn diff(workspace: &Workspace, request: &DiffRequest, meter: &Meter) -> Resu
         against: stop_at(workspace, against)?,
         incident,
         namespaces,
-        documents: collector.documents,
-        limited: collector.limited,
+        documents: Vec::new(),
+        limited: false,
     })
 }
 
@@ -106,10 +151,8 @@ fn names(a: &Walk<'_>, b: &Walk<'_>) -> Vec<Namespace> {
     names
 }
 
-struct Collector {
-    limit: usize,
-    documents: Vec<DocumentDiff>,
-    limited: bool,
+struct Out<'s> {
+    sink: &'s mut dyn Sink,
     /// Documents of the incident that were written again.
     conflicts: HashMap<Namespace, HashSet<DocKey>>,
 }
@@ -122,7 +165,7 @@ struct Pair<'p, 'w> {
 }
 
 impl<'w> Pair<'_, 'w> {
-    fn compare(&self, out: &mut Collector) -> Result<NamespaceDiff> {
+    fn compare(&self, out: &mut Out<'_>) -> Result<NamespaceDiff> {
         let mut found = NamespaceDiff {
             ns: self.ns.clone(),
             comes_back: 0,
@@ -133,11 +176,11 @@ impl<'w> Pair<'_, 'w> {
         };
         match (self.then.position(self.ns), self.now.position(self.ns)) {
             (Some(then), None) => {
-                found.collection.push("the collection comes back".into());
+                found.collection.push(CollectionDiff::of("the collection comes back"));
                 each(self.then, then, &mut |doc| self.note(&mut found, out, Some(doc), None))?;
             }
             (None, Some(now)) => {
-                found.collection.push("the collection goes away".into());
+                found.collection.push(CollectionDiff::of("the collection goes away"));
                 each(self.now, now, &mut |doc| self.note(&mut found, out, None, Some(doc)))?;
             }
             (Some(then), Some(now)) => {
@@ -156,25 +199,34 @@ impl<'w> Pair<'_, 'w> {
     /// Options and indexes.
     fn shape(&self, then: usize, now: usize, found: &mut NamespaceDiff) {
         let (a, b) = (&self.then.collections()[then], &self.now.collections()[now]);
+        let out = &mut found.collection;
         if a.kind != b.kind {
-            found
-                .collection
-                .push(format!("its kind changes back from {:?} to {:?}", b.kind, a.kind).to_lowercase());
+            let what = format!("its kind changes back from {:?} to {:?}", b.kind, a.kind).to_lowercase();
+            out.push(CollectionDiff::of(what));
         }
+        let whole = |bytes: &[u8]| Doc::new(bytes).ok().map(document_json);
         if a.options != b.options {
-            found.collection.push("its options change back".into());
+            let of = CollectionDiff::of("its options change back");
+            out.push(CollectionDiff { at_stop: whole(&a.options), against: whole(&b.options), ..of });
         }
         let name = |spec: &[u8]| {
             let doc = Doc::new(spec).ok()?;
             Some(doc.get("name")?.as_str()?.escape_debug().to_string())
         };
+        let of_name = |list: &[Vec<u8>], spec: &[u8]| list.iter().find(|o| name(o) == name(spec)).cloned();
         for spec in a.indexes.iter().filter(|spec| !b.indexes.contains(spec)) {
-            let again = b.indexes.iter().any(|other| name(other) == name(spec));
-            let verb = if again { "changes back" } else { "comes back" };
-            found.collection.push(format!("the index {} {verb}", name(spec).unwrap_or_default()));
+            let other = of_name(&b.indexes, spec);
+            let verb = if other.is_some() { "changes back" } else { "comes back" };
+            let of = CollectionDiff::of(format!("the index {} {verb}", name(spec).unwrap_or_default()));
+            out.push(CollectionDiff {
+                at_stop: whole(spec),
+                against: other.as_deref().and_then(whole),
+                ..of
+            });
         }
-        for spec in b.indexes.iter().filter(|spec| !a.indexes.iter().any(|other| name(other) == name(spec))) {
-            found.collection.push(format!("the index {} goes away", name(spec).unwrap_or_default()));
+        for spec in b.indexes.iter().filter(|spec| of_name(&a.indexes, spec).is_none()) {
+            let of = CollectionDiff::of(format!("the index {} goes away", name(spec).unwrap_or_default()));
+            out.push(CollectionDiff { against: whole(spec), ..of });
         }
     }
 
@@ -191,7 +243,7 @@ impl<'w> Pair<'_, 'w> {
         }
     }
 
-    fn touched(&self, then: usize, now: usize, found: &mut NamespaceDiff, out: &mut Collector) -> Result<()> {
+    fn touched(&self, then: usize, now: usize, found: &mut NamespaceDiff, out: &mut Out<'_>) -> Result<()> {
         let (Some(a), Some(b)) = (self.then.collection(then), self.now.collection(now)) else {
             return Ok(());
         };
@@ -236,7 +288,7 @@ impl<'w> Pair<'_, 'w> {
     }
 
     /// Two different collections of one name: every document is compared by `_id`.
-    fn all(&self, then: usize, now: usize, found: &mut NamespaceDiff, out: &mut Collector) -> Result<()> {
+    fn all(&self, then: usize, now: usize, found: &mut NamespaceDiff, out: &mut Out<'_>) -> Result<()> {
         let mut olds: HashMap<DocKey, u128> = HashMap::new();
         each(self.then, then, &mut |doc| {
             if let Some(key) = key_of(doc) {
@@ -268,7 +320,7 @@ impl<'w> Pair<'_, 'w> {
     fn note(
         &self,
         found: &mut NamespaceDiff,
-        out: &mut Collector,
+        out: &mut Out<'_>,
         then: Option<&[u8]>,
         now: Option<&[u8]>,
     ) -> Result<()> {
@@ -288,12 +340,7 @@ impl<'w> Pair<'_, 'w> {
             .get(self.ns)
             .is_some_and(|keys| then.or(now).and_then(key_of).is_some_and(|key| keys.contains(&key)));
         found.conflicts += u64::from(conflict);
-        if out.documents.len() >= out.limit {
-            out.limited = true;
-            return Ok(());
-        }
-        out.documents.push(DocumentDiff { conflict, ..show(self.ns, fate, then, now) });
-        Ok(())
+        out.sink.document(self.ns, &Differing { fate, conflict, at_stop: then, against: now })
     }
 }
 
@@ -326,21 +373,21 @@ pub(super) fn each(state: &Folded<'_>, at: usize, sink: &mut dyn FnMut(&[u8]) ->
     state.finish(at)
 }
 
-/// One document for output, field by field where it is there on both sides.
-fn show(ns: &Namespace, fate: Fate, then: Option<&[u8]>, now: Option<&[u8]>) -> DocumentDiff {
+/// One document to look at, field by field where it is there on both sides.
+pub fn show(ns: &Namespace, document: &Differing<'_>) -> DocumentDiff {
+    let Differing { fate, conflict, at_stop: then, against: now } = *document;
     let raw_json = |bytes: Option<&[u8]>| bytes.and_then(|b| Doc::new(b).ok()).map(document_json);
     let id = then
         .or(now)
         .and_then(|b| Doc::new(b).ok())
         .and_then(|d| d.get("_id"))
         .map_or(serde_json::Value::Null, |e| json(&e));
-    let fields = changed_fields(then, now);
     DocumentDiff {
         ns: ns.clone(),
         id,
         fate,
-        conflict: false,
-        fields,
+        conflict,
+        fields: changed_fields(then, now),
         at_stop: raw_json(then),
         against: raw_json(now),
     }

@@ -1,7 +1,7 @@
 //! What is worth a line in the journal of a case: what was looked for, with what outcome. The
 //! post-mortem is made of these lines. None holds a secret.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -12,6 +12,7 @@ use crate::domain::Result;
 use crate::domain::after::After;
 use crate::domain::burst::Burst;
 use crate::domain::plan::Plan;
+use crate::domain::states::{Asked, StateAt};
 use crate::target::uri::without_secrets;
 
 /// How many suspects are kept.
@@ -64,6 +65,20 @@ pub fn diff(workspace: &Workspace, diff: &Diff) -> Result<()> {
         "goes_away": sum(|ns| ns.goes_away), "conflicts": sum(|ns| ns.conflicts),
     });
     workspace.case.journal().record("diff", fields)
+}
+
+/// A look at the states at several times.
+pub fn states(workspace: &Workspace, states: &[StateAt], asked: &Asked) -> Result<()> {
+    let at: Vec<Value> =
+        states.iter().map(|s| json!({ "pos": s.stop.bound, "name": s.moment.name })).collect();
+    let fields = json!({ "at": at, "ns": asked.ns, "where": asked.condition, "id": asked.id });
+    workspace.case.journal().record("states", fields)
+}
+
+/// Something was written to a file of somebody's choice.
+pub fn exported(workspace: &Workspace, what: &str, file: &Path, lines: u64) -> Result<()> {
+    let fields = json!({ "what": what, "file": file.to_string_lossy(), "lines": lines });
+    workspace.case.journal().record("export", fields)
 }
 
 /// The history of a document.

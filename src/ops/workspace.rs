@@ -46,6 +46,8 @@ pub struct Workspace {
     /// How far the oplogs of the live sources reach, in the order they were given; none for one
     /// that could not be reached.
     pub windows: Vec<Window>,
+    /// Who answered for the live sources: the name of the set, and the member.
+    pub live: Vec<String>,
     index: Mutex<Option<Arc<OpIndex>>>,
 }
 
@@ -65,8 +67,9 @@ impl Workspace {
         let live = secure(&options.sources, &case, meter)?;
         let mut paths: Vec<PathBuf> = options.sources.iter().filter_map(Source::path).cloned().collect();
         let mut opened = source::open(&paths, &case.unpack_dir(), meter)?;
-        let mut windows = Vec::new();
+        let (mut windows, mut members) = (Vec::new(), Vec::new());
         for secured in live {
+            members.extend(secured.set.map(|set| format!("{} {}", set.name, set.member)));
             opened.slices.extend(secured.slices);
             opened.notes.extend(secured.notes);
             paths.push(secured.folder);
@@ -83,7 +86,7 @@ impl Workspace {
         }
         let index = Mutex::new(None);
         let Opened { snapshots, notes, .. } = opened;
-        Ok(Workspace { case, snapshots, infos, oplog, notes, paths, windows, index })
+        Ok(Workspace { case, snapshots, infos, oplog, notes, paths, windows, live: members, index })
     }
 
     /// The op index, finished: built when it is asked for first, and kept in the case.

@@ -6,9 +6,12 @@ mod clipboard;
 mod desk;
 mod events;
 mod exec;
+mod ground;
 mod input;
+mod keeping;
 mod list;
 mod looks;
+mod preview;
 mod restoring;
 mod screen;
 pub mod terminal;
@@ -32,6 +35,8 @@ pub struct Options {
     pub source: String,
     /// Whether this is the built-in incident.
     pub demo: bool,
+    /// Whether the source is, or may be, what people work on.
+    pub production: bool,
     /// The mongod to start for isolated restores.
     pub mongod: Option<PathBuf>,
     /// How it looks.
@@ -52,6 +57,7 @@ pub fn run(options: Options) -> Result<()> {
     let start = Start {
         source: options.source.clone(),
         demo: options.demo,
+        production: options.production,
         version: env!("CARGO_PKG_VERSION").into(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -3,27 +3,22 @@
 
 use super::desk::{Desk, filter};
 use super::list::behind;
-use crate::app::data::{Bars, Base, Diff, Documents, Indexed, Opened, Page, StopFacts, Target, Text};
+use super::{keeping, preview};
+use crate::app::data::{Bars, Base, Indexed, Opened, Page, StopFacts, Target, Text};
 use crate::app::effect::{Direction, RestoreRequest};
 use crate::app::{Answer, Work, values};
-use crate::domain::namespace::Glob;
-use crate::domain::position::Place;
 use crate::domain::progress::Meter;
-use crate::domain::stop::{Side, StopRequest, other_tools};
+use crate::domain::stop::other_tools;
 use crate::domain::{Position, Result};
-use crate::ops::diff::{DiffRequest, diff};
 use crate::ops::plan::{PlanRequest, plan, stop_at};
 use crate::ops::preflight::look;
 use crate::ops::rows::{Row, document_json};
 use crate::ops::walk::WalkOptions;
-use crate::ops::{Workspace, suspects};
+use crate::ops::{Workspace, marks, suspects};
 use crate::target::find_mongod;
 
-/// How many documents of a namespace are shown.
-const DOCUMENTS: usize = 500;
-
-/// Answers one question.
-pub fn answer(desk: &Desk, work: &Work, meter: &Meter) -> Result<Answer> {
+/// Answers one question; parts of the answer that are there before it go to `tell`.
+pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) -> Result<Answer> {
     match work {
         Work::Open => open(desk, meter),
         Work::Index => {
@@ -53,23 +48,15 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter) -> Result<Answer> {
             Ok(Answer::Detail(text.unwrap_or_default()))
         }
         Work::Stop { bound } => stop(desk, *bound, meter),
-        Work::Diff { bound, snapshot } => {
-            let mut found = diff(&*desk.workspace()?, &diff_request(*bound, snapshot, &[], 0), meter)?;
-            // What changes most comes first; a collection that comes or goes before all others.
-            found.namespaces.sort_by_key(|n| {
-                let documents = n.comes_back + n.changes_back + n.goes_away;
-                (n.collection.is_empty(), std::cmp::Reverse(documents), n.ns.clone())
-            });
-            let answer = Diff { stop: *bound, against: found.against, namespaces: found.namespaces };
-            Ok(Answer::Diff(Box::new(answer)))
+        Work::Diff { of } => preview::numbers(desk, of, meter),
+        Work::Documents { of, ns, filter, skip } => {
+            preview::documents(desk, of, ns, filter.as_deref(), *skip, meter, tell)
         }
-        Work::Documents { bound, snapshot, ns } => {
-            let request = diff_request(*bound, snapshot, std::slice::from_ref(ns), DOCUMENTS);
-            let mut found = diff(&*desk.workspace()?, &request, meter)?;
-            // A name may hold an asterisk, which a glob takes for more than itself.
-            found.documents.retain(|document| document.ns.to_string() == *ns);
-            Ok(Answer::Documents(Documents { documents: found.documents, limited: found.limited }))
-        }
+        Work::SetMark { name, pos, note } => keeping::set_mark(desk, name, *pos, note.as_deref()),
+        Work::RemoveMark { name } => keeping::remove_mark(desk, name),
+        Work::Note { text } => keeping::note(desk, text),
+        Work::Journal => keeping::journal(desk),
+        Work::States(question) => keeping::states_at(desk, question, meter),
         Work::Plan(request) => planned(desk, request, meter),
     }
 }
@@ -91,6 +78,8 @@ fn open(desk: &Desk, meter: &Meter) -> Result<Answer> {
         first: workspace.oplog.first().map(|at| at.pos),
         last: workspace.oplog.last().map(|at| at.pos),
         targets: targets(desk, &workspace),
+        marks: marks::all(&workspace.case)?,
+        live: workspace.live.clone(),
     })))
 }
 
@@ -101,13 +90,14 @@ fn targets(desk: &Desk, workspace: &Workspace) -> Vec<Target> {
     if let Ok(mongod) = &mongod {
         let (a, b, c) = mongod.version;
         let what = format!("a mongod {a}.{b}.{c} of its own on 127.0.0.1, with a password");
-        out.push(Target { spec: "isolated".into(), what });
+        out.push(Target { spec: "isolated".into(), what, theirs: None });
     }
     let what = match &mongod {
         Ok(_) => "a mongodump directory, made new; no server is needed".to_owned(),
         Err(_) => "a mongodump directory, made new: there is no mongod on this machine".to_owned(),
     };
-    out.push(Target { spec: format!("dump:{}", workspace.case.root().join("dumps").display()), what });
+    let spec = format!("dump:{}", workspace.case.root().join("dumps").display());
+    out.push(Target { spec, what, theirs: None });
     out
 }
 
@@ -119,21 +109,6 @@ fn stop(desk: &Desk, bound: Position, meter: &Meter) -> Result<Answer> {
     Ok(Answer::Stop(Box::new(StopFacts { stop: found, tools, left_out, by_namespace })))
 }
 
-fn before(bound: Position) -> StopRequest {
-    StopRequest { side: Side::Before, place: Place::At(bound) }
-}
-
-fn diff_request(bound: Position, snapshot: &Option<String>, ns: &[String], limit: usize) -> DiffRequest {
-    DiffRequest {
-        stop: before(bound),
-        against: None,
-        snapshot: snapshot.clone(),
-        ns: ns.iter().map(Glob::new).collect(),
-        limit,
-        walk: WalkOptions::default(),
-    }
-}
-
 /// The plan. A dump directory is named here, and is one that does not exist yet.
 fn planned(desk: &Desk, request: &RestoreRequest, meter: &Meter) -> Result<Answer> {
     let target = match request.target.strip_prefix("dump:") {
@@ -141,7 +116,7 @@ fn planned(desk: &Desk, request: &RestoreRequest, meter: &Meter) -> Result<Answe
         None => request.target.clone(),
     };
     let wanted = PlanRequest {
-        stop: before(request.bound),
+        stop: preview::before(request.bound),
         snapshot: request.snapshot.clone(),
         walk: WalkOptions::default(),
         target,

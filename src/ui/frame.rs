@@ -23,6 +23,8 @@ pub fn title(screen: Screen) -> &'static str {
         Screen::Timeline => "Timeline",
         Screen::Suspects => "Suspects",
         Screen::Preview => "Preview",
+        Screen::Marks => "Marks",
+        Screen::States => "States",
         Screen::Plan => "Plan",
         Screen::Restore => "Restore",
     }
@@ -37,12 +39,20 @@ pub fn header(c: &mut Canvas, model: &Model) {
     c.text(size.w.saturating_sub(right), 0, 11, " READ-ONLY ", Role::Badge);
     let room = size.w.saturating_sub(right + 1);
     let x = c.text(0, 0, room, " pitstop ", Role::Brand);
-    let x = match model.start.demo {
-        true => c.text(x, 0, room.saturating_sub(x), " DEMO ", Role::Badge),
-        false => x,
+    let badge = match (model.start.production, model.start.demo) {
+        (true, _) => " PRODUCTION ",
+        (false, true) => " DEMO ",
+        (false, false) => "",
     };
+    let role = if model.start.production { Role::Alarm } else { Role::Badge };
+    let x = c.text(x, 0, room.saturating_sub(x), badge, role);
     let x = c.text(x + 1, 0, room.saturating_sub(x + 1), title(model.screen()), Role::Title);
-    c.text(x + 2, 0, room.saturating_sub(x + 2), &model.start.source, Role::Dim);
+    let source = match model.opened.value().map(|o| o.live.join(", ")) {
+        // Which set it is, and which of its members answered: what was typed may name others too.
+        Some(live) if !live.is_empty() => format!("{}  ({live})", model.start.source),
+        _ => model.start.source.clone(),
+    };
+    c.text(x + 2, 0, room.saturating_sub(x + 2), &source, Role::Dim);
 }
 
 /// `14:52 UTC`

@@ -34,6 +34,8 @@ pub enum Glyph {
     Covered,
     /// A suspect.
     Suspect,
+    /// A place that somebody has named.
+    Mark,
     /// Done.
     Done,
     /// Wrong.
@@ -53,7 +55,7 @@ pub enum Glyph {
 }
 
 /// All of them.
-pub const ALL: [Glyph; 18] = [
+pub const ALL: [Glyph; 19] = [
     Glyph::Rule,
     Glyph::Side,
     Glyph::Next,
@@ -64,6 +66,7 @@ pub const ALL: [Glyph; 18] = [
     Glyph::Gap,
     Glyph::Covered,
     Glyph::Suspect,
+    Glyph::Mark,
     Glyph::Done,
     Glyph::Wrong,
     Glyph::Bar1,
@@ -96,6 +99,7 @@ impl Glyph {
             Glyph::Gap => ("\u{2591}", "x"),  // light shade
             Glyph::Covered => ("\u{28e4}", "="), // Braille, lower half
             Glyph::Suspect => ("!", "!"),
+            Glyph::Mark => ("\u{2691}", "*"),  // black flag
             Glyph::Done => ("\u{2713}", "+"),  // check mark
             Glyph::Wrong => ("\u{2717}", "x"), // ballot x
             Glyph::Bar1 => ("\u{28c0}", "."),

@@ -1,17 +1,23 @@
 //! An incident made of nothing: a day of ops in a shop, a gap, a bulk delete, and answers to
 //! every question, worked out the slow and obvious way.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use pitstop::app::data::*;
 use pitstop::app::effect::{Direction, RestoreRequest};
+use pitstop::app::screens::states::Question;
 use pitstop::app::{Answer, Work, values};
 use pitstop::domain::burst::Burst;
 use pitstop::domain::coverage::{Gap, Segment};
-use pitstop::domain::diff::{DocumentDiff, Fate, FieldDiff, NamespaceDiff};
+use pitstop::domain::diff::{CollectionDiff, DocumentDiff, Fate, FieldDiff, NamespaceDiff};
+use pitstop::domain::marks::Mark;
 use pitstop::domain::op::{Op, OpKind};
 use pitstop::domain::plan::{Cost, Plan, choose_base};
 use pitstop::domain::progress::{Phase, Reading};
 use pitstop::domain::query::{self, RowView};
 use pitstop::domain::snapshot::{CollectionInfo, SnapshotInfo};
+use pitstop::domain::states::{Moment, NamespaceState, StateAt};
 use pitstop::domain::stop::{Stop, other_tools};
 use pitstop::domain::{Error, Namespace, OpTime, Position, Result};
 use serde_json::json;
@@ -28,6 +34,8 @@ pub struct Fake {
     pub fails: Vec<&'static str>,
     /// Whether nothing differs.
     pub same: bool,
+    /// The marks set so far.
+    pub marks: RefCell<Vec<Mark>>,
 }
 
 fn op(secs: u32, inc: u32, kind: OpKind, ns: &str, id: u32) -> Op {
@@ -77,13 +85,13 @@ impl Fake {
         ops.push(op(DAY + 15 * 3600, 7, OpKind::Insert, "shop.in\u{202e}xob\u{1b}[31m", 1));
         ops.sort_by_key(|op| op.pos);
         let opened = opened(&ops);
-        Fake { ops, opened, fails: Vec::new(), same: false }
+        Fake { ops, opened, fails: Vec::new(), same: false, marks: RefCell::default() }
     }
 
     /// Sources with nothing in them.
     pub fn nothing() -> Fake {
         let opened = Opened { targets: targets(), case: "/cases/shop".into(), ..Opened::default() };
-        Fake { ops: Vec::new(), opened, fails: Vec::new(), same: true }
+        Fake { ops: Vec::new(), opened, fails: Vec::new(), same: true, marks: RefCell::default() }
     }
 
     fn list(&self, filter: Option<&str>) -> Result<Vec<&Op>> {
@@ -167,12 +175,48 @@ impl Fake {
                 Answer::Detail(Text { lines: values::lines(&value) })
             }
             Work::Stop { bound } => Answer::Stop(Box::new(self.stop(*bound))),
-            Work::Diff { bound, .. } => Answer::Diff(Box::new(Diff {
-                stop: *bound,
-                against: self.stop(self.opened.last.unwrap().next()).stop,
+            Work::Diff { of } => Answer::Diff(Box::new(Diff {
+                stop: of.bound,
+                against: self.stop(of.against.unwrap_or(self.opened.last.unwrap().next())).stop,
                 namespaces: if self.same { Vec::new() } else { namespaces() },
+                incident: self.suspects().into_iter().find(|burst| burst.first == of.bound),
+                first: if self.same { Default::default() } else { first() },
             })),
-            Work::Documents { ns, .. } => Answer::Documents(documents(ns)),
+            Work::Documents { ns, filter, skip, .. } => {
+                let all = documents(ns, 70);
+                // All documents hold this word, none any other.
+                let known = filter.as_deref().is_none_or(|filter| filter != "nothing");
+                let rest = all.documents.into_iter().skip(usize::try_from(*skip).unwrap());
+                let documents = if known { rest.collect() } else { Vec::new() };
+                Answer::Documents(Documents { documents, limited: false })
+            }
+            Work::SetMark { name, pos, note } => {
+                let mut marks = self.marks.borrow_mut();
+                marks.retain(|mark| mark.name != *name);
+                marks.push(Mark::new(name, *pos, note.clone()));
+                marks.sort_by_key(|mark| mark.pos);
+                Answer::Marks(marks.clone())
+            }
+            Work::RemoveMark { name } => {
+                let mut marks = self.marks.borrow_mut();
+                marks.retain(|mark| mark.name != *name);
+                Answer::Marks(marks.clone())
+            }
+            Work::Note { .. } => Answer::Noted,
+            Work::Journal => Answer::Journal(Text {
+                lines: vec![
+                    "kept in /cases/shop".into(),
+                    String::new(),
+                    "Journal, the newest line first".into(),
+                    "  2026-10-14T14:51:40Z  planned the stop before 1791988867:1".into(),
+                    "  2026-10-14T14:50:02Z  noted: the on-call of shop was told\u{202e}".into(),
+                    "  2026-10-14T14:48:11Z  looked for damage: 2 suspects".into(),
+                    "  2026-10-14T14:47:59Z  opened /backups/shop".into(),
+                ],
+            }),
+            Work::States(question) => {
+                Answer::States(question.moments.iter().map(|moment| self.state(question, moment)).collect())
+            }
             Work::Plan(request) => Answer::Plan(Box::new(self.plan(request)?)),
         })
     }
@@ -191,6 +235,43 @@ impl Fake {
             left_out: (self.ops.len() - at) as u64,
             by_namespace: vec![("shop.orders".into(), 2011), ("shop.products".into(), 402)],
         }
+    }
+
+    /// Documents of the shop: the delete takes most orders away.
+    fn state(&self, question: &Question, moment: &Moment) -> StateAt {
+        let stop = self.stop(moment.bound).stop;
+        let gone = moment.bound.secs > DELETE;
+        let since = u64::from(moment.bound.secs.saturating_sub(DAY)) / 60;
+        let of = |ns: &str, documents: u64| {
+            let matching = question.condition.as_ref().map(|_| documents / 3);
+            let document = json!({
+                "_id": { "$numberInt": "42" }, "customer": { "$numberInt": "7" },
+                "status": if gone { "cancelled" } else { "paid" }, "total": { "$numberDouble": "49.9" },
+            });
+            NamespaceState {
+                ns: Namespace::parse(ns),
+                documents,
+                matching,
+                samples: matching.map(|_| vec![document.clone(); 2]).unwrap_or_default(),
+                found: question
+                    .id
+                    .as_ref()
+                    .filter(|_| ns == "shop.orders")
+                    .map(|_| document)
+                    .into_iter()
+                    .collect(),
+            }
+        };
+        let mut namespaces = vec![
+            of("shop.carts", 31 + since % 7),
+            of("shop.customers", 620 + since / 9),
+            of("shop.orders", if gone { 2050 - 1906 } else { 1200 + since }),
+        ];
+        if !gone {
+            namespaces.push(of("shop.sessions", 88));
+        }
+        let snapshot = "2026-10-14T12-00-00Z".into();
+        StateAt { moment: moment.clone(), stop, snapshot, namespaces }
     }
 
     fn suspects(&self) -> Vec<Burst> {
@@ -262,8 +343,13 @@ fn targets() -> Vec<Target> {
         Target {
             spec: "isolated".into(),
             what: "a mongod 6.0.5 of its own on 127.0.0.1, with a password".into(),
+            theirs: None,
         },
-        Target { spec: "dump:/cases/shop/dumps/1".into(), what: "a mongodump directory, made new".into() },
+        Target {
+            spec: "dump:/cases/shop/dumps/1".into(),
+            what: "a mongodump directory, made new".into(),
+            theirs: None,
+        },
     ]
 }
 
@@ -293,6 +379,8 @@ fn opened(ops: &[Op]) -> Opened {
         last: Some(last),
         segments,
         targets: targets(),
+        marks: Vec::new(),
+        live: Vec::new(),
     }
 }
 
@@ -330,8 +418,14 @@ fn namespaces() -> Vec<NamespaceDiff> {
         comes_back,
         changes_back,
         goes_away,
-        conflicts: 0,
-        collection: collection.iter().map(|s| (*s).to_owned()).collect(),
+        conflicts: if ns == "shop.orders" { 14 } else { 0 },
+        collection: collection
+            .iter()
+            .map(|what| CollectionDiff {
+                against: Some(json!({ "v": 2, "key": { "price": 1 }, "name": "price_1" })),
+                ..CollectionDiff::of(*what)
+            })
+            .collect(),
     };
     vec![
         of("shop.carts", 0, 12, 3, &[]),
@@ -341,7 +435,19 @@ fn namespaces() -> Vec<NamespaceDiff> {
     ]
 }
 
-fn documents(ns: &str) -> Documents {
+/// The first documents of each namespace.
+fn first() -> BTreeMap<String, Documents> {
+    let of = |found: NamespaceDiff| {
+        let all = found.comes_back + found.changes_back + found.goes_away;
+        let ns = found.ns.to_string();
+        let mut documents = documents(&ns, u32::try_from(all.min(40)).unwrap());
+        documents.limited = all > 40;
+        (ns, documents)
+    };
+    namespaces().into_iter().map(of).collect()
+}
+
+fn documents(ns: &str, len: u32) -> Documents {
     let id = |n: u32| json!({ "$oid": format!("6523a1b0c4d5e6f708{n:06x}") });
     let order = |n: u32| {
         json!({
@@ -351,7 +457,7 @@ fn documents(ns: &str) -> Documents {
             "items": [{ "sku": "A-17", "n": { "$numberInt": "2" } }],
         })
     };
-    let documents = (0..40)
+    let documents = (0..len)
         .map(|n| match ns {
             "shop.products" => DocumentDiff {
                 ns: Namespace::parse(ns),
@@ -370,7 +476,7 @@ fn documents(ns: &str) -> Documents {
             _ => DocumentDiff {
                 ns: Namespace::parse(ns),
                 id: id(7000 + n),
-                conflict: false,
+                conflict: ns == "shop.orders" && n % 5 == 2,
                 fate: if n % 9 == 8 { Fate::GoesAway } else { Fate::ComesBack },
                 fields: Vec::new(),
                 at_stop: (n % 9 != 8).then(|| order(7000 + n)),

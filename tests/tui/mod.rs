@@ -31,7 +31,8 @@ pub struct Driver {
 impl Driver {
     /// Started, with nothing answered yet.
     pub fn waiting(size: (u16, u16)) -> Driver {
-        let start = Start { source: "/backups/shop".into(), demo: false, version: "0.0.0".into() };
+        let start =
+            Start { source: "/backups/shop".into(), demo: false, production: false, version: "0.0.0".into() };
         let mut model = Model::new(start);
         // 2026-10-14T14:52:00Z
         app::update(&mut model, Msg::Now { ms: 0, utc: 1_791_989_520 });

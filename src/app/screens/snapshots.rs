@@ -39,6 +39,9 @@ pub fn open(model: &mut Model, out: &mut Vec<Effect>) {
 /// The sources are there: read the oplog, and meanwhile look for damage.
 pub fn opened(model: &mut Model, answer: Result<Opened>, out: &mut Vec<Effect>) {
     model.opened.fill(answer);
+    if let Some(opened) = model.opened.ready() {
+        model.marks.list = opened.marks.clone();
+    }
     if model.opened.ready().is_some_and(|o| o.entries > 0) {
         timeline::index(model, out);
     }

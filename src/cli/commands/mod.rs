@@ -6,6 +6,7 @@ pub mod diff;
 pub mod doctor;
 pub mod history;
 pub mod mark;
+pub mod note;
 pub mod ops;
 pub mod plan;
 pub mod report;

@@ -3,6 +3,7 @@
 use crate::cli::args::{LookArgs, ScreensArgs};
 use crate::cli::config;
 use crate::domain::Result;
+use crate::domain::source::Source;
 use crate::ops::OpenOptions;
 use crate::runtime::{self, Mouse, Options};
 
@@ -19,13 +20,20 @@ pub fn run(args: &ScreensArgs) -> Result<()> {
 
 /// Opens the screens on these sources.
 pub fn show(open: OpenOptions, source: String, look: &LookArgs, demo: bool) -> Result<()> {
+    // Where nobody says otherwise, a set that runs is taken for one that people work on.
+    let production = open.sources.iter().any(|source| matches!(source, Source::Live(_)));
     runtime::run(Options {
         open,
         source,
         demo,
+        production,
         mongod: config::mongod(look.mongod.as_deref())?,
         theme: look.theme,
         ascii: look.ascii,
-        mouse: if look.no_mouse { Mouse::Off } else { Mouse::Auto },
+        mouse: match (look.mouse, look.no_mouse) {
+            (true, _) => Mouse::On,
+            (_, true) => Mouse::Off,
+            _ => Mouse::Auto,
+        },
     })
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 pub use markdown::markdown;
 
-use super::marks::{Mark, REMOVED, SET, marks};
+use super::marks::{Mark, NOTE, REMOVED, SET, marks};
 
 /// A post-mortem.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -210,6 +210,8 @@ fn step(e: &Value) -> Option<Step> {
             number("conflicts")
         ),
         "states" => format!("looked at {} states", e.get("at").and_then(Value::as_array).map_or(0, Vec::len)),
+        NOTE => format!("noted: {}", word("text")),
+        "export" => format!("wrote {} to {}", word("what"), word("file")),
         SET => format!("marked {} as {:?}: {}", word("pos"), word("name"), word("note")),
         REMOVED => format!("took the mark {:?} away", word("name")),
         "restore-begins" => {

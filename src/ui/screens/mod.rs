@@ -1,9 +1,11 @@
 //! The screens, one file each, between header and footer.
 
+mod marks;
 mod plan;
 mod preview;
 mod restore;
 mod snapshots;
+mod states;
 mod stop;
 mod suspects;
 mod timeline;
@@ -23,6 +25,8 @@ pub fn draw(c: &mut Canvas, model: &Model) {
         Screen::Timeline => timeline::draw(c, model, body),
         Screen::Suspects => suspects::draw(c, model, body),
         Screen::Preview => preview::draw(c, model, body),
+        Screen::Marks => marks::draw(c, model, body),
+        Screen::States => states::draw(c, model, body),
         Screen::Plan => plan::draw(c, model, body),
         Screen::Restore => restore::draw(c, model, body),
     }

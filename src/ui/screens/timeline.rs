@@ -101,6 +101,10 @@ fn draw_op(c: &mut Canvas, model: &Model, op: &Op, area: Area) {
 
 /// What the stop means for this op: applied, or left out; the first one left out carries its sign.
 fn side(c: &mut Canvas, model: &Model, pos: Position, x: u16, y: u16) {
+    if model.marks.list.iter().any(|mark| mark.pos == pos) {
+        let text = c.glyph(Glyph::Mark);
+        c.text(x + 1, y, 1, text, Role::Mark);
+    }
     let Some(stop) = model.choice.stop.filter(|stop| pos >= *stop) else { return };
     let known = model.choice.facts.value().filter(|f| f.stop.bound == stop);
     let first = known.and_then(|f| f.stop.first_left_out.as_ref()).map_or(stop, |op| op.pos);

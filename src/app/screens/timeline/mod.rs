@@ -11,9 +11,9 @@ use crate::app::axis::Axis;
 use crate::app::data::{Bars, Indexed, Page, Text};
 use crate::app::effect::{Direction, Effect, Work};
 use crate::app::model::Model;
-use crate::app::overlay::{Detail, Overlay, Prompt, Purpose};
+use crate::app::overlay::{Detail, Overlay};
+use crate::app::prompts::{self, Purpose};
 use crate::app::screens::{goto, stop, suspects};
-use crate::app::text_field::TextField;
 use crate::app::window::Window;
 use crate::app::{Loadable, jobs::Slot, update};
 use crate::domain::op::Op;
@@ -150,6 +150,7 @@ pub fn typed(
             model.timeline.search = Some(text.to_owned());
             search(model, Direction::Forward, out);
         }
+        _ => {}
     }
     Ok(())
 }
@@ -187,10 +188,10 @@ fn prompt(model: &mut Model, purpose: Purpose) {
     let before = match purpose {
         Purpose::Search => model.timeline.search.as_deref(),
         Purpose::Filter => model.timeline.filter.as_deref(),
-        Purpose::GoTo => None,
+        _ => None,
     };
-    let field = TextField::new(before.unwrap_or_default());
-    model.overlays.push(Overlay::Prompt(Prompt { purpose, field, problem: None }));
+    let before = before.unwrap_or_default().to_owned();
+    prompts::ask(model, purpose, &before);
 }
 
 /// Carries an action out; `false` = it is none of this screen.
@@ -233,13 +234,15 @@ fn open(model: &mut Model, out: &mut Vec<Effect>) {
         }
     };
     let copy = text.ready().map(|t| t.lines.join("\n")).unwrap_or_default();
-    model.overlays.push(Overlay::Detail(Detail { title, text, copy, list: Window::default() }));
+    let detail = Detail::new(title, Text::default(), copy);
+    model.overlays.push(Overlay::Detail(Detail { text, ..detail }));
 }
 
 /// One op has been decoded: for the pane beside the list, and for the text lying over it.
 pub fn detailed(model: &mut Model, answer: Result<Text>) {
     if let Some(Overlay::Detail(detail)) = model.overlays.last_mut()
         && detail.text.is_loading()
+        && detail.slot == Slot::Detail
     {
         detail.copy = answer.as_ref().map(|t| t.lines.join("\n")).unwrap_or_default();
         detail.text.fill(answer.clone());
