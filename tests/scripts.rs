@@ -444,9 +444,13 @@ fn documents_arrive_in_parts_and_more_of_them_when_they_are_wanted() {
     let mut once = ids.clone();
     once.dedup();
     assert_eq!(ids, once);
-    // What comes of an old question is dropped.
-    let old = JobId { generation: job.generation, ..job };
-    d.send(Msg::Job(old, JobEvent::Part(part(Vec::new()))));
+    // What comes of an old question is dropped, though a new one waits for the same documents.
+    d.press("f 'A-17' Enter");
+    assert!(d.model.preview.shown().unwrap().is_loading());
+    let Ok(pitstop::app::Answer::Documents(old)) = d.fake.answer(&work) else { panic!("{work:?}") };
+    d.send(Msg::Job(job, JobEvent::Part(part(old.documents))));
+    assert_eq!(d.model.preview.rows(), 0);
+    d.answer_all();
     assert_eq!(shown(&d), 70);
 }
 

@@ -292,28 +292,6 @@ fn pieces_of(line: &str, room: u16) -> Vec<String> {
     out
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pieces_of_a_line_fit_and_lose_nothing() {
-        let line =
-            "  2026-10-14  compared the stop with another: 2130 documents 日本語日本語 and more of them";
-        for room in [12, 20, 33, 80] {
-            let pieces = pieces_of(line, room);
-            assert!(pieces.iter().all(|piece| width(piece) <= room), "{room}: {pieces:?}");
-            let squeeze = |s: &str| s.replace(' ', "");
-            assert_eq!(squeeze(&pieces.concat()), squeeze(line));
-        }
-        assert_eq!(
-            pieces_of(&"x".repeat(30), 12),
-            ["xxxxxxxxxxxx", "    xxxxxxxx", "    xxxxxxxx", "    xx"]
-        );
-        assert_eq!(pieces_of("eleven and twelve", 12), ["eleven and ", "    twelve"]);
-    }
-}
-
 fn errors(c: &mut Canvas, model: &Model, list: &Window) {
     let area = view::reader(size(c));
     let inside = boxed(c, area, "What went wrong, the newest first   y copies   Esc closes");
@@ -347,5 +325,27 @@ fn errors(c: &mut Canvas, model: &Model, list: &Window) {
             y += 1;
         }
         y += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_a_line_fit_and_lose_nothing() {
+        let line =
+            "  2026-10-14  compared the stop with another: 2130 documents 日本語日本語 and more of them";
+        for room in [12, 20, 33, 80] {
+            let pieces = pieces_of(line, room);
+            assert!(pieces.iter().all(|piece| width(piece) <= room), "{room}: {pieces:?}");
+            let squeeze = |s: &str| s.replace(' ', "");
+            assert_eq!(squeeze(&pieces.concat()), squeeze(line));
+        }
+        assert_eq!(
+            pieces_of(&"x".repeat(30), 12),
+            ["xxxxxxxxxxxx", "    xxxxxxxx", "    xxxxxxxx", "    xx"]
+        );
+        assert_eq!(pieces_of("eleven and twelve", 12), ["eleven and ", "    twelve"]);
     }
 }
