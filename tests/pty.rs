@@ -435,21 +435,25 @@ fn the_demo_is_recovered_without_a_server() {
     assert_eq!(term.ended(SOON), 0);
 }
 
-/// The one folder of this name below another.
+/// The one folder or file of this name below another.
 fn find(below: &Path, name: &str) -> std::path::PathBuf {
+    search(below, name).unwrap_or_else(|| panic!("there is no {name} below {}", below.display()))
+}
+
+fn search(below: &Path, name: &str) -> Option<std::path::PathBuf> {
     let mut todo = vec![below.to_owned()];
     while let Some(dir) = todo.pop() {
         for entry in std::fs::read_dir(&dir).unwrap() {
             let path = entry.unwrap().path();
             if path.file_name().is_some_and(|n| n == name) {
-                return path;
+                return Some(path);
             }
             if path.is_dir() {
                 todo.push(path);
             }
         }
     }
-    panic!("there is no {name} below {}", below.display());
+    None
 }
 
 /// From start to a verified restore by keys, held against the recorded truth.
@@ -508,6 +512,12 @@ fn a_restore_outlives_the_terminal_it_was_started_from() {
     term.until("[ Yes, restore ]");
     term.send(ENTER);
     term.until("so far");
+    // A restore is begun when its job is on disk.
+    let begin = Instant::now();
+    while search(machine.state(), "job.json").is_none() {
+        assert!(begin.elapsed() < SOON, "the restore never began");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     term.hang_up();
     assert_ne!(term.ended(SOON), 0);
     let begin = Instant::now();
