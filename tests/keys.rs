@@ -62,6 +62,8 @@ fn state(context: Context) -> Driver {
         Context::Timeline => d.press("s Esc"),
         Context::Suspects => d.press("3"),
         Context::Stop => d.press("s"),
+        Context::Change => d.press("Enter"),
+        Context::History => d.press("v k"),
         Context::Preview => d.press("s d"),
         Context::Marks => d.press("m 'good' Enter 'as it should be' Enter 6"),
         Context::States => d.press("m 'good' Enter Enter g g m 'early' Enter Enter 7 Right"),
@@ -81,7 +83,7 @@ fn state(context: Context) -> Driver {
         Context::Prompt => d.press("/"),
         Context::Palette => d.press(":"),
         Context::Menu => d.press("y"),
-        Context::Detail => d.press("Enter"),
+        Context::Detail => d.press("s d Tab Enter"),
         Context::List | Context::Global => {
             // Something that has failed, so that it can be tried again; in the middle of a list.
             d.press("s d Esc Ctrl-d Ctrl-d Ctrl-d");
@@ -121,6 +123,15 @@ fn every_action_does_something_where_it_says() {
 /// What a row needs beyond the state of its context.
 fn prepare(d: &mut Driver, row: &Row) {
     match (row.context, row.action) {
+        (Context::Timeline, Action::Fold) => {
+            d.press("k");
+        }
+        (Context::Stop, Action::NearestStop) => {
+            d.press("t '06:30' Enter");
+        }
+        (Context::Preview, Action::History) => {
+            d.press("Tab");
+        }
         (Context::Palette, Action::Up) => {
             d.press("Down Down");
         }

@@ -7,7 +7,7 @@ mod tui;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use pitstop::app::{Answer, Effect, JobEvent, Msg};
+use pitstop::app::{Answer, Effect, JobEvent, Msg, Work};
 use pitstop::domain::Error;
 use pitstop::ui::{Charset, GLYPHS, Palette};
 use tui::fake::{Fake, outcome, readings};
@@ -127,6 +127,39 @@ fn scenes() -> Vec<Scene> {
         scene("stop.loading", |s| loading(s, DELETE, "s")),
         scene("stop.full", |s| keys(s, "Enter ] s")),
         scene("stop.refused", |s| keys(s, "Enter t '06:30' Enter s")),
+        scene("timeline.open", |s| keys(s, "Enter ] Enter j j j")),
+        scene("timeline.unfolded", |s| keys(s, "Enter ] o")),
+        scene("timeline.local", |s| keys(s, "Enter ] u")),
+        scene("timeline.increments", |s| {
+            keys(s, "Enter ] Enter + + + + + + + + + + + + + + + + + + + + + +")
+        }),
+        scene("change.full", |s| keys(s, "Enter ] k k Enter")),
+        scene("change.deleted", |s| keys(s, "Enter ] Enter j Enter")),
+        scene("change.command", |s| keys(s, "Enter / 'op:command' Enter Enter")),
+        scene("change.loading", |s| loading(s, "Enter ] k k", "Enter")),
+        scene("change.failed", |s| failing(s, "Change", "Enter ] k k Enter")),
+        scene("change.copy", |s| keys(s, "Enter ] k k Enter y")),
+        scene("history.loading", |s| loading(s, "Enter ] k k", "v")),
+        scene("history.full", |s| keys(s, "Enter ] s Esc k k v k k")),
+        scene("history.failed", |s| failing(s, "History", "Enter ] k k v")),
+        scene("history.empty", |s| {
+            let mut d = keys(s, "Enter ] k k v");
+            if let pitstop::app::Loadable::Ready(found) = &mut d.model.history.found {
+                found.list.clear();
+            }
+            d
+        }),
+        scene("history.read", |s| keys(s, "Enter ] k k v k k Space")),
+        scene("stop.counting", |s| {
+            let mut d = loading(s, DELETE, "s");
+            let at = d.waiting.iter().position(|(_, work)| matches!(work, Work::Stop { .. })).unwrap();
+            let (job, work) = d.waiting.remove(at).unwrap();
+            let answer = d.fake.answer(&work);
+            d.send(Msg::Job(job, JobEvent::Ended(answer)));
+            d
+        }),
+        scene("stop.harmless", |s| keys(s, "Enter t '13:30' Enter s")),
+        scene("stop.typing", |s| keys(s, "Enter ] s t 'after 14:41'")),
         scene("stop.failed", |s| failing(s, "Stop", "Enter ] s")),
         scene("preview.loading", |s| loading(s, "Enter ] s", "d")),
         scene("preview.empty", |s| {
@@ -205,7 +238,6 @@ fn scenes() -> Vec<Scene> {
         scene("over.search", |s| keys(s, "Enter / 'op:delete ns:shop.*'")),
         scene("over.problem", |s| keys(s, "Enter f 'size:many' Enter")),
         scene("over.goto", |s| keys(s, "Enter t '14:4'")),
-        scene("over.op", |s| keys(s, "Enter ] Enter")),
         scene("over.copy", |s| keys(s, "Enter ] s y")),
         scene("over.errors", |s| failing(s, "Suspects", "!")),
         scene("over.quit", |s| {
@@ -349,11 +381,13 @@ fn every_size_can_be_drawn_and_too_small_ones_say_so() {
     }
 }
 
-const PICTURES: [(&str, &str); 11] = [
+const PICTURES: [(&str, &str); 13] = [
     ("snapshots.full", "The snapshots and what the oplog covers"),
     ("timeline.full", "The timeline: activity by kind, and every op"),
     ("suspects.full", "Bursts that look like damage"),
     ("stop.full", "The stop, with both its neighbours"),
+    ("change.full", "What an op changed: its document before and after"),
+    ("history.full", "Every version of one document"),
     ("preview.full", "What going back would change"),
     ("preview.document", "One document, field by field"),
     ("marks.full", "Named places in the oplog"),

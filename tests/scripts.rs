@@ -201,10 +201,10 @@ fn filter_narrows_and_keeps_the_place() {
     let mut d = Driver::ready(SIZE);
     d.press("Enter ] f 'op:delete' Enter");
     let all = d.fake.ops.iter().filter(|op| op.kind == OpKind::Delete).count() as u64;
-    assert_eq!(d.model.timeline.len(), all);
+    assert_eq!(d.model.timeline.ops, all);
     assert_eq!(d.model.timeline.selected().unwrap().pos, BEFORE_DELETE);
     d.press("F");
-    assert_eq!(d.model.timeline.len(), d.fake.ops.len() as u64);
+    assert_eq!(d.model.timeline.ops, d.fake.ops.len() as u64);
     assert_eq!(d.model.timeline.selected().unwrap().pos, BEFORE_DELETE);
     d.press("f 'op:nonsense' Enter");
     assert!(matches!(d.model.overlays.last(), Some(Overlay::Prompt(p)) if p.problem.is_some()));
@@ -322,7 +322,7 @@ fn the_list_holds_a_window_only() {
     let mut d = Driver::ready(SIZE);
     d.press("Enter G");
     let page = d.model.timeline.page.as_ref().unwrap();
-    assert!(page.ops.len() < 200, "{}", page.ops.len());
+    assert!(page.lines.len() < 200, "{}", page.lines.len());
     assert_eq!(d.model.timeline.selected().unwrap().pos, d.fake.ops.last().unwrap().pos);
 }
 

@@ -3,6 +3,7 @@
 use fuzzy_matcher::FuzzyMatcher;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
+use super::list::Line;
 use super::loadable::Loadable;
 use super::model::{Model, Screen};
 use super::overlay::{Confirm, Overlay};
@@ -24,6 +25,7 @@ pub fn screen_contexts(model: &Model) -> Vec<Context> {
         Screen::Snapshots => Context::Snapshots,
         Screen::Timeline => Context::Timeline,
         Screen::Suspects => Context::Suspects,
+        Screen::History => Context::History,
         Screen::Preview => Context::Preview,
         Screen::Marks => Context::Marks,
         Screen::States => Context::States,
@@ -73,18 +75,40 @@ pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
             indexed()?;
             model.timeline.search.as_ref().map(|_| ()).ok_or_else(|| "search first: /".to_owned())
         }
-        ClearFilter => {
-            model.timeline.filter.as_ref().map(|_| ()).ok_or_else(|| "there is no filter".to_owned())
-        }
+        ClearFilter => model.timeline.filter().map(|_| ()).ok_or_else(|| "there is no filter".to_owned()),
         NextSuspect | PreviousSuspect => {
             indexed()?;
             suspects()
         }
+        StopBefore if matches!(model.overlays.last(), Some(Overlay::Change(_))) => Ok(()),
         StopBefore | StopAfter if model.screen() == Screen::Suspects => suspects(),
+        StopBefore | Open | Fold if model.screen() == Screen::History => {
+            model.history.selected().map(|_| ()).ok_or_else(|| "there is no version here".to_owned())
+        }
         StopBefore | StopAfter => {
             indexed()?;
             model.timeline.selected().map(|_| ()).ok_or_else(|| "there is no op here".to_owned())
         }
+        History => super::screens::history::of_here(model)
+            .map(|_| ())
+            .ok_or_else(|| "there is no document here".to_owned()),
+        Fold => match model.timeline.here() {
+            Some(Line::Burst(_) | Line::Op { of: Some(_), .. }) => Ok(()),
+            _ if model.timeline.view.folded => Err("this op belongs to no burst".into()),
+            _ => Err("bursts are not folded: o folds them".into()),
+        },
+        FoldAll => {
+            indexed()?;
+            match &model.suspects.found {
+                Loadable::Ready(_) => Ok(()),
+                _ => suspects(),
+            }
+        }
+        BurstEarlier | BurstLater => suspects(),
+        NearestStop => match model.base() {
+            Some(Err(_)) => Ok(()),
+            _ => Err("the stop is valid".into()),
+        },
         StopEarlier | StopLater => {
             model.choice.facts.ready().map(|_| ()).ok_or_else(|| "still looking at the stop".to_owned())
         }
@@ -281,7 +305,9 @@ pub fn help(model: &Model) -> Vec<HelpLine> {
     if let Some(opened) = model.opened.value() {
         out.push(HelpLine::Text(format!("The case is kept in {}", opened.case)));
     }
-    out.push(HelpLine::Text("Sources are only ever read. Every time is UTC.".into()));
+    out.push(HelpLine::Text(
+        "Sources are only ever read. Every time is UTC; u shows local time beside it.".into(),
+    ));
     out.push(HelpLine::Text(format!("pitstop {}", model.start.version)));
     out
 }

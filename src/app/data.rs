@@ -6,7 +6,7 @@ use crate::domain::burst::Burst;
 use crate::domain::coverage::{Gap, Segment};
 use crate::domain::diff::{DocumentDiff, NamespaceDiff};
 use crate::domain::marks::Mark;
-use crate::domain::op::{Op, OpKind};
+use crate::domain::op::OpKind;
 use crate::domain::progress::Phase;
 use crate::domain::snapshot::SnapshotInfo;
 use crate::domain::stop::{OtherTools, Stop, ValidStops};
@@ -39,6 +39,8 @@ pub struct Opened {
     pub marks: Vec<Mark>,
     /// What answered for the live sources: the name of each set and the member.
     pub live: Vec<String>,
+    /// The stop chosen the last time, and the base if one was named.
+    pub chosen: Option<(Position, Option<String>)>,
 }
 
 /// A snapshot and the stops it allows.
@@ -75,27 +77,6 @@ pub struct Indexed {
     pub ops: u64,
 }
 
-/// Some rows of the list of ops.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Page {
-    /// The number of the first one in the list.
-    pub start: u64,
-    /// They.
-    pub ops: Vec<Op>,
-}
-
-impl Page {
-    /// The op in a row of the list.
-    pub fn get(&self, row: u64) -> Option<&Op> {
-        self.ops.get(usize::try_from(row.checked_sub(self.start)?).ok()?)
-    }
-
-    /// Whether it holds all these rows.
-    pub fn holds(&self, rows: &std::ops::Range<u64>) -> bool {
-        rows.is_empty() || (self.start <= rows.start && rows.end <= self.start + self.ops.len() as u64)
-    }
-}
-
 /// Ops counted by bar and kind (in the order of [`OpKind::ALL`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bars {
@@ -121,8 +102,6 @@ pub struct StopFacts {
     pub tools: OtherTools,
     /// Ops behind it that would be left out.
     pub left_out: u64,
-    /// The same by namespace, the largest first.
-    pub by_namespace: Vec<(String, u64)>,
 }
 
 /// What going back changes, in numbers.

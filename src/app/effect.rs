@@ -2,7 +2,9 @@
 //! place that carries them out is the one place where something can be written.
 
 use super::axis::Axis;
+use super::document::DocumentRef;
 use super::jobs::{JobId, Slot};
+use super::list::{Anchor, View};
 use super::screens::preview::Comparison;
 use super::screens::states::Question;
 use crate::domain::Position;
@@ -90,7 +92,7 @@ pub enum Copy {
     Connection,
 }
 
-/// A question. Rows are counted in the list of ops that `filter` leaves, all of them without one.
+/// A question. Rows are counted in the list of ops as `view` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
     /// Open the sources.
@@ -99,34 +101,36 @@ pub enum Work {
     Index,
     /// Find the bursts that look like damage.
     Suspects,
-    /// How many ops does this query leave?
-    Filter {
-        /// The query.
-        query: String,
+    /// How long is this list, and which row of it is this?
+    List {
+        /// The list.
+        view: View,
+        /// What the row is asked of.
+        at: Anchor,
     },
-    /// Which is the next row from `from` on (itself excluded) that the query matches? Goes round
-    /// at the end.
+    /// Which is the next op from row `from` on (itself excluded) that the query matches? Goes
+    /// round at the end.
     Search {
         /// The query.
         query: String,
         /// The list to search.
-        filter: Option<String>,
+        view: View,
         /// Where to begin.
         from: u64,
         /// Which way.
         direction: Direction,
     },
-    /// Which is the first row at or behind this position?
+    /// Which is the first op at or behind this position?
     Locate {
         /// The list.
-        filter: Option<String>,
+        view: View,
         /// The position.
         pos: Position,
     },
     /// Decode these rows.
     Rows {
         /// The list.
-        filter: Option<String>,
+        view: View,
         /// The first.
         start: u64,
         /// How many.
@@ -134,7 +138,7 @@ pub enum Work {
     },
     /// Count ops in each bar.
     Bars {
-        /// The list.
+        /// The query that narrows the list.
         filter: Option<String>,
         /// The bars.
         axis: Axis,
@@ -142,14 +146,47 @@ pub enum Work {
     /// Decode all of one op.
     Detail {
         /// The list.
-        filter: Option<String>,
+        view: View,
         /// Its row.
         row: u64,
+    },
+    /// What was its document before this op, and after it?
+    Change {
+        /// The list.
+        view: View,
+        /// Its row.
+        row: u64,
+    },
+    /// Which versions did this document have?
+    History {
+        /// Which.
+        of: DocumentRef,
+    },
+    /// What is this version of it, and what was the one before?
+    Version {
+        /// Of which document.
+        of: DocumentRef,
+        /// Its number among the versions.
+        number: u64,
     },
     /// Which are the neighbours of this stop, and what follows it?
     Stop {
         /// The exclusive bound.
         bound: Position,
+    },
+    /// What follows this stop: the incident, and the good writes that would be lost with it?
+    After {
+        /// The exclusive bound.
+        bound: Position,
+        /// The base, if one was named.
+        snapshot: Option<String>,
+    },
+    /// Note in the case that this stop was chosen.
+    Decide {
+        /// The exclusive bound.
+        bound: Position,
+        /// The base, if one was named.
+        snapshot: Option<String>,
     },
     /// What does going back to this stop change?
     Diff {

@@ -16,6 +16,8 @@ pub enum Slot {
     Suspects,
     /// Finding all ops that a filter matches.
     Filter,
+    /// Opening and closing bursts.
+    Fold,
     /// Finding the next op that a search matches.
     Search,
     /// Finding the op at a position.
@@ -26,8 +28,18 @@ pub enum Slot {
     Bars,
     /// Decoding one op.
     Detail,
+    /// The document before an op and after it.
+    Change,
+    /// The versions of a document.
+    History,
+    /// One of them.
+    Version,
     /// The neighbours of the stop.
     Stop,
+    /// What follows the stop.
+    After,
+    /// Noting what was chosen.
+    Decide,
     /// What going back changes, in numbers.
     Diff,
     /// What going back changes, document by document.
@@ -56,12 +68,18 @@ impl Slot {
             Slot::Index => "reading the oplog",
             Slot::Suspects => "looking for damage",
             Slot::Filter => "filtering",
+            Slot::Fold => "folding bursts",
             Slot::Search => "searching",
             Slot::Locate => "going there",
             Slot::Rows => "reading ops",
             Slot::Bars => "counting",
             Slot::Detail => "reading the op",
+            Slot::Change => "rebuilding the document",
+            Slot::History => "following the document",
+            Slot::Version => "reading the version",
             Slot::Stop => "looking at the stop",
+            Slot::After => "counting what follows the stop",
+            Slot::Decide => "noting the stop",
             Slot::Diff => "comparing",
             Slot::Documents => "comparing documents",
             Slot::Marks => "noting the mark",
@@ -79,7 +97,15 @@ impl Slot {
     fn is_long(self) -> bool {
         !matches!(
             self,
-            Slot::Rows | Slot::Bars | Slot::Detail | Slot::Locate | Slot::Stop | Slot::Marks | Slot::Note
+            Slot::Rows
+                | Slot::Bars
+                | Slot::Detail
+                | Slot::Locate
+                | Slot::Stop
+                | Slot::Version
+                | Slot::Decide
+                | Slot::Marks
+                | Slot::Note
         )
     }
 }

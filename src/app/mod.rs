@@ -8,10 +8,14 @@
 pub mod actions;
 mod answers;
 pub mod axis;
+pub mod compare;
 pub mod data;
+pub mod document;
 pub mod effect;
 pub mod finding;
+pub mod folding;
 pub mod jobs;
+pub mod list;
 pub mod loadable;
 pub mod model;
 pub mod msg;
@@ -23,6 +27,7 @@ pub mod update;
 pub mod values;
 pub mod view;
 pub mod window;
+pub mod zone;
 
 pub use effect::{Copy, Effect, Export, Work};
 pub use jobs::{JobId, Slot};

@@ -4,8 +4,10 @@ use super::data::{Opened, StopFacts, Target};
 use super::jobs::{Jobs, Slot};
 use super::loadable::Loadable;
 use super::overlay::Overlay;
-use super::screens::{marks, plan, preview, restore, snapshots, states, suspects, timeline};
+use super::screens::{history, marks, plan, preview, restore, snapshots, states, suspects, timeline};
 use super::window::Window;
+use super::zone::Zone;
+use crate::domain::after::After;
 use crate::domain::{Error, Position};
 use crate::keys::{Key, Keymap};
 
@@ -20,6 +22,8 @@ pub struct Start {
     pub production: bool,
     /// The version of this program.
     pub version: String,
+    /// The time zone of this machine.
+    pub zone: Zone,
 }
 
 /// The screens.
@@ -31,6 +35,8 @@ pub enum Screen {
     Timeline,
     /// Bursts that look like damage.
     Suspects,
+    /// The versions of one document.
+    History,
     /// What going back would change.
     Preview,
     /// Named places in the oplog.
@@ -52,6 +58,10 @@ pub struct Choice {
     pub stop: Option<Position>,
     /// The stop, looked at.
     pub facts: Loadable<StopFacts>,
+    /// What follows it.
+    pub after: Loadable<After>,
+    /// The stop and the base that the case knows of.
+    pub noted: Option<(Position, Option<String>)>,
     /// Which of the targets.
     pub target: usize,
     /// A target that somebody named: the last one in the list.
@@ -113,6 +123,8 @@ pub struct Model {
     pub timeline: timeline::Timeline,
     /// The suspects.
     pub suspects: suspects::Suspects,
+    /// The versions of one document.
+    pub history: history::History,
     /// The preview.
     pub preview: preview::Preview,
     /// The marks.
@@ -125,6 +137,8 @@ pub struct Model {
     pub restore: Option<restore::Restore>,
     /// When Ctrl-c was pressed last.
     pub interrupted: Option<u64>,
+    /// Whether local time is shown beside UTC.
+    pub local: bool,
 }
 
 impl Model {
@@ -148,13 +162,20 @@ impl Model {
             snapshots: Window::default(),
             timeline: timeline::Timeline::default(),
             suspects: suspects::Suspects::default(),
+            history: history::History::default(),
             preview: preview::Preview::default(),
             marks: marks::Marks::default(),
             states: states::States::default(),
             plan: plan::Planning::default(),
             restore: None,
             interrupted: None,
+            local: false,
         }
+    }
+
+    /// Date and local time of a position, while it is to be shown.
+    pub fn local_time(&self, pos: Position) -> Option<String> {
+        self.local.then(|| self.start.zone.local(pos.secs))
     }
 
     /// The visible screen.

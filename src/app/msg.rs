@@ -1,8 +1,11 @@
 //! What happens to the application.
 
-use super::data::{Bars, Diff, Documents, Indexed, Opened, Outcome, Page, StopFacts, Text};
+use super::data::{Bars, Diff, Documents, Indexed, Opened, Outcome, StopFacts, Text};
+use super::document::{Change, Versions};
 use super::jobs::JobId;
+use super::list::{Listed, Page, Spot};
 use crate::domain::Result;
+use crate::domain::after::After;
 use crate::domain::burst::Burst;
 use crate::domain::marks::Mark;
 use crate::domain::plan::Plan;
@@ -54,16 +57,20 @@ pub enum Answer {
     Opened(Box<Opened>),
     Indexed(Indexed),
     Suspects(Vec<Burst>),
-    /// How many ops are left.
-    Filtered(u64),
-    /// The row; `None` = no op matches.
-    Found(Option<u64>),
-    /// The row; `None` = there is none.
-    Located(Option<u64>),
+    Listed(Listed),
+    /// `None` = no op matches.
+    Found(Option<Spot>),
+    /// `None` = there is none.
+    Located(Option<Spot>),
     Rows(Page),
     Bars(Bars),
     Detail(Text),
+    Change(Box<Change>),
+    History(Box<Versions>),
+    Version(Box<Change>),
     Stop(Box<StopFacts>),
+    After(Box<After>),
+    Decided,
     Diff(Box<Diff>),
     Documents(Documents),
     Marks(Vec<Mark>),

@@ -27,6 +27,8 @@ pub enum Overlay {
     Menu(Menu),
     /// A text.
     Detail(Detail),
+    /// An op or a version with its document.
+    Change(Box<screens::change::Reading>),
     /// The chosen stop and its neighbours.
     Stop,
     /// What went wrong so far.
@@ -100,7 +102,7 @@ pub struct Menu {
 pub struct Detail {
     /// What it is.
     pub title: String,
-    /// The text; `None` = the detail of the selected op, wherever that is.
+    /// The text.
     pub text: Loadable<Text>,
     /// What the copy key copies.
     pub copy: String,
@@ -126,6 +128,7 @@ impl Overlay {
         use Context::*;
         match self {
             Overlay::Help(_) | Overlay::Detail(_) | Overlay::Errors(_) => vec![Detail, List, Global],
+            Overlay::Change(_) => vec![Change, Detail, List, Global],
             Overlay::Palette(_) => vec![Palette, Global],
             Overlay::Confirm(_) => vec![Confirm, Global],
             Overlay::Prompt(_) => vec![Prompt, Global],
@@ -218,6 +221,7 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool
         (Some(Overlay::Help(_)), Action::Copy) => {
             out.push(Effect::Copy(Copy::Text(crate::keys::key_table())));
         }
+        (Some(Overlay::Change(_)), _) => return screens::change::perform(model, action, out),
         (Some(Overlay::Stop), _) => return screens::stop::perform(model, action, out),
         _ => return false,
     }
@@ -232,7 +236,12 @@ fn go(model: &mut Model, motion: Motion) -> bool {
         Some(Overlay::Palette(palette)) => actions::palette(model, palette.field.text()).len() as u64,
         _ => 0,
     };
+    let read = match model.overlays.last() {
+        Some(Overlay::Change(reading)) => screens::change::lines(model, reading).len() as u64,
+        _ => 0,
+    };
     match model.overlays.last_mut() {
+        Some(Overlay::Change(reading)) => scroll(&mut reading.list, motion, read, rows),
         Some(Overlay::Help(text)) => scroll(&mut text.list, motion, help, rows),
         Some(Overlay::Detail(detail)) => {
             let len = detail.text.value().map_or(0, |text| text.lines.len() as u64);

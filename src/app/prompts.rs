@@ -27,6 +27,8 @@ pub enum Purpose {
     Filter,
     /// To jump to a time.
     GoTo,
+    /// To stop at a time.
+    StopAt,
     /// To jump to a line of what is shown.
     Find,
     /// To narrow the documents of the preview.
@@ -61,7 +63,10 @@ impl Purpose {
         match self {
             Purpose::Search => ("Search", "jumps to the next op that matches"),
             Purpose::Filter => ("Filter", "shows only the ops that match; nothing shows all"),
-            Purpose::GoTo => ("Go to", "14:30   -2h   2026-10-14T14:30:00Z   1791988867:1   end"),
+            Purpose::GoTo => ("Go to", "14:30   -2h   +10m   2026-10-14T14:30:00Z   1791988867:1   end"),
+            Purpose::StopAt => {
+                ("Stop before", "14:30   after 14:30   -10m   1791988867:1   after 1791988867:1")
+            }
             Purpose::Find => ("Find", "jumps to the next line that holds it, upper or lower case"),
             Purpose::Documents => ("Filter", "shows only the documents that match; nothing shows all"),
             Purpose::Against => ("Compare with", "a mark, 14:30, 2026-10-14T14:30:00Z, 1791988867:1, end"),
@@ -89,6 +94,7 @@ impl Purpose {
                 "op:delete ns:shop.* id:42 after:14:00 before:15:00 size:>1k word /regex/ -not"
             }
             Purpose::GoTo => "every time is UTC",
+            Purpose::StopAt => "a time means its whole second; every time is UTC",
             Purpose::Documents => {
                 "is:comes-back is:changes-back is:goes-away is:conflict field:price id:42 word /regex/ -not"
             }
@@ -122,7 +128,9 @@ pub fn ask(model: &mut Model, purpose: Purpose, before: &str) {
 /// Something was typed and accepted; the error is a sentence for the prompt.
 pub fn typed(model: &mut Model, purpose: Purpose, text: &str, out: &mut Vec<Effect>) -> Result<(), String> {
     match purpose {
-        Purpose::Search | Purpose::Filter | Purpose::GoTo => timeline::typed(model, purpose, text, out),
+        Purpose::Search | Purpose::Filter | Purpose::GoTo | Purpose::StopAt => {
+            timeline::typed(model, purpose, text, out)
+        }
         Purpose::Find => finding::typed(model, text),
         Purpose::Documents | Purpose::Against | Purpose::ExportDiff => {
             preview::typed(model, purpose, text, out)

@@ -5,11 +5,14 @@ use super::actions::{contexts, enabled};
 use super::answers;
 use super::effect::{Copy, Effect, Work};
 use super::jobs::{JobId, Slot};
+use super::list::Line;
 use super::loadable::Loadable;
 use super::model::{Model, Screen};
 use super::msg::{Hit, JobEvent, Msg};
 use super::overlay::{self, Confirm, Help, Menu, Overlay, Palette, Then};
-use super::screens::{case, marks, plan, preview, restore, snapshots, states, stop, suspects, timeline};
+use super::screens::{
+    case, history, marks, plan, preview, restore, snapshots, states, stop, suspects, timeline,
+};
 use super::values;
 use super::window::Window;
 use crate::keys::{Action, Code, Key, Resolution};
@@ -66,7 +69,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
 
 fn demand(model: &mut Model, out: &mut Vec<Effect>) {
     timeline::demand(model, out);
+    history::demand(model, out);
     preview::demand(model, out);
+    stop::demand(model, out);
 }
 
 /// Whether the cursor or the stop is being moved by a job. A key pressed now is meant for where
@@ -74,7 +79,8 @@ fn demand(model: &mut Model, out: &mut Vec<Effect>) {
 fn is_on_its_way(model: &Model) -> bool {
     let runs = |slot| model.jobs.get(slot).is_some();
     let unseen = model.screen() == Screen::Timeline && model.timeline.selected().is_none();
-    runs(Slot::Locate) || runs(Slot::Search) || runs(Slot::Stop) || runs(Slot::Rows) && unseen
+    let placed = [Slot::Locate, Slot::Search, Slot::Fold, Slot::Stop];
+    placed.into_iter().any(runs) || runs(Slot::Rows) && unseen
 }
 
 /// Takes a key, or lets it wait. Esc and Ctrl-c never wait: they end the waiting.
@@ -157,6 +163,7 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
             Screen::Snapshots => snapshots::perform(model, action, out),
             Screen::Timeline => timeline::perform(model, action, out),
             Screen::Suspects => suspects::perform(model, action, out),
+            Screen::History => history::perform(model, action, out),
             Screen::Preview => preview::perform(model, action, out),
             Screen::Marks => marks::perform(model, action, out),
             Screen::States => states::perform(model, action, out),
@@ -179,6 +186,12 @@ fn global(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::ScreenMarks => go(model, Screen::Marks),
         Action::ScreenStates => states::show(model, out),
         Action::Mark => marks::name(model),
+        Action::History => {
+            if let Some(of) = history::of_here(model) {
+                history::show(model, of, out);
+            }
+        }
+        Action::LocalTime => local_time(model),
         Action::Help => model.overlays.push(Overlay::Help(Help::default())),
         Action::Palette => model.overlays.push(Overlay::Palette(Palette::default())),
         Action::Errors => model.overlays.push(Overlay::Errors(Window::default())),
@@ -197,6 +210,15 @@ fn global(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::Redraw => out.push(Effect::Redraw),
         _ => {}
     }
+}
+
+fn local_time(model: &mut Model) {
+    model.local = !model.local;
+    let name = model.start.zone.name(model.utc);
+    model.say(match model.local {
+        true => format!("local time ({name} now) stands beside UTC"),
+        false => "every time is UTC".to_owned(),
+    });
 }
 
 fn go(model: &mut Model, screen: Screen) {
@@ -269,6 +291,20 @@ fn copy_menu(model: &Model) -> Option<Menu> {
             add("the op", text.lines.join("\n"));
         }
     }
+    if model.screen() == Screen::Timeline
+        && let Some(folded) = model.timeline.here().and_then(Line::burst)
+    {
+        add("the last position", folded.burst.last.to_string());
+    }
+    if model.screen() == Screen::History
+        && let Some(version) = model.history.selected()
+    {
+        add("the position", version.pos.to_string());
+        let document = model.history.version.1.ready().and_then(|change| change.after.as_ref());
+        if let Some(document) = document {
+            add("the document", serde_json::to_string_pretty(document).unwrap_or_default());
+        }
+    }
     if model.screen() == Screen::Preview
         && let Some(document) = model.preview.document()
     {
@@ -309,6 +345,7 @@ pub fn failed(model: &Model) -> Option<Slot> {
         Screen::Timeline if model.timeline.index.error().is_some() => Some(Slot::Index),
         Screen::Suspects if model.timeline.index.error().is_some() => Some(Slot::Index),
         Screen::Suspects if model.suspects.found.error().is_some() => Some(Slot::Suspects),
+        Screen::History if model.history.found.error().is_some() => Some(Slot::History),
         Screen::Preview if model.preview.diff.error().is_some() => Some(Slot::Diff),
         Screen::Preview => model.preview.shown().and_then(Loadable::error).map(|_| Slot::Documents),
         Screen::States if model.states.found.error().is_some() => Some(Slot::States),
@@ -322,6 +359,7 @@ fn retry(model: &mut Model, out: &mut Vec<Effect>) {
         Some(Slot::Open) => snapshots::open(model, out),
         Some(Slot::Index) => timeline::index(model, out),
         Some(Slot::Suspects) => suspects::look(model, out),
+        Some(Slot::History) => history::follow(model, out),
         Some(Slot::Diff) => preview::compare(model, out),
         Some(Slot::Documents) => model.preview.documents.retain(|_, d| d.error().is_none()),
         Some(Slot::States) => states::look(model, out),
@@ -369,6 +407,7 @@ fn to_row(model: &mut Model, row: u64) {
         Screen::Snapshots => model.snapshots.cursor = row,
         Screen::Timeline => model.timeline.list.cursor = row,
         Screen::Suspects => model.suspects.list.cursor = row,
+        Screen::History => model.history.list.cursor = row,
         Screen::Preview => {
             model.preview.on_side = false;
             model.preview.list.cursor = row;

@@ -125,6 +125,20 @@ pub fn states(size: (u16, u16)) -> (Area, Area) {
     (table, below)
 }
 
+/// The two parts of a history: the versions, and the highlighted one. Without their headings.
+pub fn history(size: (u16, u16)) -> (Area, Area) {
+    let body = body(size);
+    let under = |a: Area| Area { y: a.y + 1, h: a.h.saturating_sub(1), ..a };
+    if size.0 >= 120 {
+        let left = size.0 * 11 / 20;
+        let right = Area { x: left + 2, w: size.0.saturating_sub(left + 2), ..body };
+        return (under(Area { w: left, ..body }), under(right));
+    }
+    let rows = body.h / 2;
+    let lower = Area { y: body.y + rows, h: body.h - rows, ..body };
+    (under(Area { h: rows, ..body }), under(lower))
+}
+
 /// How many rows the main list of a screen shows.
 pub fn list_rows(screen: Screen, size: (u16, u16)) -> u64 {
     let body = u64::from(body(size).h);
@@ -132,6 +146,7 @@ pub fn list_rows(screen: Screen, size: (u16, u16)) -> u64 {
         Screen::Snapshots => body.saturating_sub(1) / 2,
         Screen::Timeline => u64::from(timeline(size).list.h),
         Screen::Suspects => body.saturating_sub(2),
+        Screen::History => u64::from(history(size).0.h),
         Screen::Preview => u64::from(preview(size).list.h),
         Screen::Marks => body.saturating_sub(if size.0 >= 100 { 2 } else { 3 }),
         Screen::States => u64::from(states(size).0.h),

@@ -3,9 +3,16 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::folds::folds;
 use super::list::{List, select};
+use super::shown::Shown;
+use crate::app::document::DocumentRef;
+use crate::app::folding::{Fold, Folding};
+use crate::app::list::View;
+use crate::domain::burst::Burst;
 use crate::domain::query;
 use crate::domain::{Error, Position, Result, progress::Meter};
+use crate::ops::history::History;
 use crate::ops::{OpenOptions, Workspace};
 
 /// The shared things, each there once its job has ended.
@@ -17,6 +24,10 @@ pub struct Desk {
     pub mongod: Option<PathBuf>,
     workspace: Mutex<Option<Arc<Workspace>>>,
     filtered: Mutex<Option<(String, Arc<Vec<u64>>)>>,
+    bursts: Mutex<Arc<Vec<Burst>>>,
+    folds: Mutex<Option<(Option<String>, Arc<Vec<Fold>>)>>,
+    folding: Mutex<Option<(View, Arc<Folding>)>>,
+    history: Mutex<Option<(DocumentRef, Arc<History>)>>,
 }
 
 /// A panic of a job leaves no half-made thing behind: each is put in place whole.
@@ -43,7 +54,62 @@ impl Desk {
         let workspace = Arc::new(workspace);
         *lock(&self.workspace) = Some(Arc::clone(&workspace));
         *lock(&self.filtered) = None;
+        *lock(&self.history) = None;
+        self.put_bursts(Vec::new());
         workspace
+    }
+
+    /// Whether this is the filter of the last time.
+    pub fn is_filtered(&self, text: &str) -> bool {
+        lock(&self.filtered).as_ref().is_some_and(|(known, _)| known == text)
+    }
+
+    /// Puts the bursts in place that lists are folded by.
+    pub fn put_bursts(&self, bursts: Vec<Burst>) {
+        *lock(&self.bursts) = Arc::new(bursts);
+        *lock(&self.folds) = None;
+        *lock(&self.folding) = None;
+    }
+
+    /// A list as it is shown.
+    pub fn shown(&self, view: &View, meter: &Meter) -> Result<Shown> {
+        let list = self.list(view.filter.as_deref(), meter)?;
+        let bursts = Arc::clone(&lock(&self.bursts));
+        let open = view.open.clone();
+        if !view.folded {
+            return Ok(Shown { list, folding: None, bursts, open });
+        }
+        let known = lock(&self.folding).clone().filter(|(known, _)| known == view);
+        if let Some((_, folding)) = known {
+            return Ok(Shown { list, folding: Some(folding), bursts, open });
+        }
+        let known = lock(&self.folds).clone().filter(|(known, _)| *known == view.filter);
+        let folds = match known {
+            Some((_, folds)) => folds,
+            None => {
+                let folds = Arc::new(folds(&list, &bursts, meter)?);
+                *lock(&self.folds) = Some((view.filter.clone(), Arc::clone(&folds)));
+                folds
+            }
+        };
+        let folding = Arc::new(Folding::new(folds.to_vec(), &view.open, list.len()));
+        *lock(&self.folding) = Some((view.clone(), Arc::clone(&folding)));
+        Ok(Shown { list, folding: Some(folding), bursts, open })
+    }
+
+    /// The history of a document: as the last time, or followed anew.
+    pub fn history(
+        &self,
+        of: &DocumentRef,
+        follow: impl FnOnce() -> Result<History>,
+    ) -> Result<Arc<History>> {
+        let known = lock(&self.history).clone().filter(|(known, _)| known == of);
+        if let Some((_, history)) = known {
+            return Ok(history);
+        }
+        let history = Arc::new(follow()?);
+        *lock(&self.history) = Some((of.clone(), Arc::clone(&history)));
+        Ok(history)
     }
 
     /// All ops, or those that a filter leaves: as the last time, or worked out anew.

@@ -6,16 +6,20 @@ mod clipboard;
 mod desk;
 mod events;
 mod exec;
+mod folds;
 mod ground;
 mod input;
 mod keeping;
 mod list;
 mod looks;
+mod past;
 mod preview;
 mod restoring;
 mod screen;
+mod shown;
 pub mod terminal;
 mod work;
+mod zone;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -59,6 +63,7 @@ pub fn run(options: Options) -> Result<()> {
         demo: options.demo,
         production: options.production,
         version: env!("CARGO_PKG_VERSION").into(),
+        zone: zone::of_this_machine(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

@@ -2,10 +2,10 @@
 //! can be cancelled by its meter.
 
 use super::desk::{Desk, filter};
-use super::list::behind;
-use super::{keeping, preview};
-use crate::app::data::{Bars, Base, Indexed, Opened, Page, StopFacts, Target, Text};
+use super::{keeping, past, preview};
+use crate::app::data::{Bars, Base, Indexed, Opened, StopFacts, Target, Text};
 use crate::app::effect::{Direction, RestoreRequest};
+use crate::app::list::{Listed, Page};
 use crate::app::{Answer, Work, values};
 use crate::domain::progress::Meter;
 use crate::domain::stop::other_tools;
@@ -14,7 +14,7 @@ use crate::ops::plan::{PlanRequest, plan, stop_at};
 use crate::ops::preflight::look;
 use crate::ops::rows::{Row, document_json};
 use crate::ops::walk::WalkOptions;
-use crate::ops::{Workspace, marks, suspects};
+use crate::ops::{Workspace, after, findings, marks, suspects};
 use crate::target::find_mongod;
 
 /// Answers one question; parts of the answer that are there before it go to `tell`.
@@ -25,27 +25,61 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) ->
             let index = desk.workspace()?.index(meter)?;
             Ok(Answer::Indexed(Indexed { ops: index.len() }))
         }
-        Work::Suspects => Ok(Answer::Suspects(suspects::suspects(&*desk.workspace()?, meter)?)),
-        Work::Filter { query } => Ok(Answer::Filtered(desk.list(Some(query), meter)?.len())),
-        Work::Search { query, filter: list, from, direction } => {
+        Work::Suspects => {
+            let workspace = desk.workspace()?;
+            let mut bursts = suspects::bursts(&workspace, meter)?;
+            findings::suspects(&workspace, &bursts)?;
+            desk.put_bursts(bursts.clone());
+            bursts.retain(|burst| burst.ordinary.is_none());
+            Ok(Answer::Suspects(bursts))
+        }
+        Work::List { view, at } => {
+            let is_new = view.filter.as_deref().filter(|text| !desk.is_filtered(text));
+            let shown = desk.shown(view, meter)?;
+            if let Some(query) = is_new {
+                findings::search(&*desk.workspace()?, query, shown.list.len())?;
+            }
+            let (len, ops, row) = (shown.len(), shown.list.len(), shown.anchor(*at));
+            Ok(Answer::Listed(Listed { view: view.clone(), len, ops, row }))
+        }
+        Work::Search { query, view, from, direction } => {
             let wanted = filter(&*desk.workspace()?, query)?;
-            let list = desk.list(list.as_deref(), meter)?;
-            Ok(Answer::Found(list.search(&wanted, *from, *direction == Direction::Forward, meter)?))
+            let shown = desk.shown(view, meter)?;
+            Ok(Answer::Found(shown.search(&wanted, *from, *direction == Direction::Forward, meter)?))
         }
-        Work::Locate { filter, pos } => {
-            Ok(Answer::Located(desk.list(filter.as_deref(), meter)?.locate(*pos)))
-        }
-        Work::Rows { filter, start, count } => {
-            let ops = desk.list(filter.as_deref(), meter)?.ops(*start, *count)?;
-            Ok(Answer::Rows(Page { start: *start, ops }))
+        Work::Locate { view, pos } => Ok(Answer::Located(desk.shown(view, meter)?.locate(*pos))),
+        Work::Rows { view, start, count } => {
+            let lines = desk.shown(view, meter)?.lines(*start, *count)?;
+            Ok(Answer::Rows(Page { start: *start, lines }))
         }
         Work::Bars { filter, axis } => {
             let counts = desk.list(filter.as_deref(), meter)?.bars(axis);
             Ok(Answer::Bars(Bars { axis: *axis, counts }))
         }
-        Work::Detail { filter, row } => {
-            let text = desk.list(filter.as_deref(), meter)?.with(*row, detail)?;
+        Work::Detail { view, row } => {
+            let shown = desk.shown(view, meter)?;
+            let row = shown.row_behind(*row);
+            let text = row.map(|row| shown.list.with(row, detail)).transpose()?.flatten();
             Ok(Answer::Detail(text.unwrap_or_default()))
+        }
+        Work::Change { view, row } => {
+            past::change(desk, view, *row, meter).map(|change| Answer::Change(Box::new(change)))
+        }
+        Work::History { of } => {
+            past::versions(desk, of, meter).map(|versions| Answer::History(Box::new(versions)))
+        }
+        Work::Version { of, number } => {
+            past::version(desk, of, *number, meter).map(|change| Answer::Version(Box::new(change)))
+        }
+        Work::After { bound, snapshot } => {
+            let workspace = desk.workspace()?;
+            let until = until(&workspace, snapshot.as_deref(), *bound)?;
+            let found = after::after(&workspace, *bound, until, meter)?;
+            Ok(Answer::After(Box::new(found)))
+        }
+        Work::Decide { bound, snapshot } => {
+            findings::stop(&*desk.workspace()?, *bound, snapshot.as_deref())?;
+            Ok(Answer::Decided)
         }
         Work::Stop { bound } => stop(desk, *bound, meter),
         Work::Diff { of } => preview::numbers(desk, of, meter),
@@ -80,7 +114,25 @@ fn open(desk: &Desk, meter: &Meter) -> Result<Answer> {
         targets: targets(desk, &workspace),
         marks: marks::all(&workspace.case)?,
         live: workspace.live.clone(),
+        chosen: chosen(&workspace)?,
     })))
+}
+
+/// The stop that the case remembers, where it is one of this oplog.
+fn chosen(workspace: &Workspace) -> Result<Option<(Position, Option<String>)>> {
+    let (Some(first), Some(last)) = (workspace.oplog.first(), workspace.oplog.last()) else {
+        return Ok(None);
+    };
+    let known = findings::chosen_stop(workspace)?;
+    Ok(known.filter(|(bound, _)| (first.pos..=last.pos.next()).contains(bound)))
+}
+
+/// Just past the last operation that joins on to the base of a stop without a gap.
+fn until(workspace: &Workspace, snapshot: Option<&str>, bound: Position) -> Result<Position> {
+    let base = crate::ops::plan::base(workspace, snapshot, bound)?;
+    let info = workspace.infos.iter().find(|info| info.id == base.id);
+    let valid = info.and_then(|info| workspace.valid_stops(info));
+    Ok(valid.map_or_else(|| workspace.last().next(), |valid| valid.last))
 }
 
 /// Where a restore can go: a server of our own where there is a mongod, a dump directory always.
@@ -104,9 +156,10 @@ fn targets(desk: &Desk, workspace: &Workspace) -> Vec<Target> {
 fn stop(desk: &Desk, bound: Position, meter: &Meter) -> Result<Answer> {
     let workspace = desk.workspace()?;
     let found = stop_at(&workspace, bound)?;
-    let (left_out, by_namespace) = behind(&*workspace.index(meter)?, bound);
+    let index = workspace.index_so_far(meter)?;
+    let left_out = index.len() - index.lower_bound(bound);
     let tools = other_tools(bound, found.last_applied.as_ref().map(|op| op.pos));
-    Ok(Answer::Stop(Box::new(StopFacts { stop: found, tools, left_out, by_namespace })))
+    Ok(Answer::Stop(Box::new(StopFacts { stop: found, tools, left_out })))
 }
 
 /// The plan. A dump directory is named here, and is one that does not exist yet.
@@ -128,6 +181,8 @@ fn planned(desk: &Desk, request: &RestoreRequest, meter: &Meter) -> Result<Answe
     if let Some(refusal) = refusal {
         return Err(refusal);
     }
+    let until = until(&workspace, Some(&planned.plan.snapshot.id), request.bound)?;
+    findings::plan(&workspace, &planned.plan, &after::after(&workspace, request.bound, until, meter)?)?;
     Ok(Answer::Plan(Box::new(planned.plan)))
 }
 

@@ -22,6 +22,7 @@ pub fn title(screen: Screen) -> &'static str {
         Screen::Snapshots => "Snapshots",
         Screen::Timeline => "Timeline",
         Screen::Suspects => "Suspects",
+        Screen::History => "History",
         Screen::Preview => "Preview",
         Screen::Marks => "Marks",
         Screen::States => "States",
@@ -33,7 +34,7 @@ pub fn title(screen: Screen) -> &'static str {
 /// Where one is: program, source, read-only, the time.
 pub fn header(c: &mut Canvas, model: &Model) {
     let size = c.area();
-    let clock = clock(model.utc);
+    let clock = clock(model);
     let right = width(&clock) + 12;
     c.text(size.w.saturating_sub(width(&clock)), 0, size.w, &clock, Role::Dim);
     c.text(size.w.saturating_sub(right), 0, 11, " READ-ONLY ", Role::Badge);
@@ -55,10 +56,20 @@ pub fn header(c: &mut Canvas, model: &Model) {
     c.text(x + 2, 0, room.saturating_sub(x + 2), &source, Role::Dim);
 }
 
-/// `14:52 UTC`
-fn clock(utc: i64) -> String {
-    let minutes = utc.rem_euclid(86_400) / 60;
-    format!("{:02}:{:02} UTC", minutes / 60, minutes % 60)
+/// `14:52 UTC`, and local time where it is to be shown.
+fn clock(model: &Model) -> String {
+    let of = |secs: i64| {
+        let minutes = secs.rem_euclid(86_400) / 60;
+        format!("{:02}:{:02}", minutes / 60, minutes % 60)
+    };
+    let (utc, zone) = (model.utc, &model.start.zone);
+    match model.local {
+        true => {
+            let local = of(utc + i64::from(zone.offset(utc)));
+            format!("{} UTC  {local} {}", of(utc), zone.name(utc))
+        }
+        false => format!("{} UTC", of(utc)),
+    }
 }
 
 /// What is chosen: base, ops, stop, target; in as many words as there is room for.

@@ -24,6 +24,7 @@ pub fn draw(c: &mut Canvas, model: &Model) {
         Some(Overlay::Prompt(prompt)) => draw_prompt(c, prompt),
         Some(Overlay::Menu(menu)) => draw_menu(c, menu),
         Some(Overlay::Detail(detail)) => draw_detail(c, model, detail),
+        Some(Overlay::Change(reading)) => screens::change(c, model, reading),
         Some(Overlay::Stop) => screens::stop(c, model),
         Some(Overlay::Errors(list)) => errors(c, model, list),
     }
@@ -265,7 +266,7 @@ pub fn line_role(line: &str) -> Role {
 
 /// A line cut into pieces that fit, every character of it; the pieces behind the first are
 /// indented.
-fn pieces_of(line: &str, room: u16) -> Vec<String> {
+pub fn pieces_of(line: &str, room: u16) -> Vec<String> {
     let text = visible(line);
     if width(&text) <= room || room < 12 {
         return vec![text.into_owned()];

@@ -199,6 +199,7 @@ fn step(e: &Value) -> Option<Step> {
         "suspects" => format!("looked for damage: {} suspects", number("found")),
         "search" => format!("searched for {:?}: {} operations", word("query"), number("matched")),
         "history" => format!("followed {} in {}: {} versions", word("id"), word("ns"), number("versions")),
+        "stop" => format!("chose the stop before {}", word("pos")),
         "plan" => format!("planned the stop before {}", word("pos")),
         "diff" => format!(
             "compared the stop before {} with {}: {} documents come back, {} change back, {} go away, {} conflicts",

@@ -4,6 +4,7 @@
 use super::Timeline;
 use crate::app::axis::Axis;
 use crate::app::effect::{Effect, Work};
+use crate::app::list::Line;
 use crate::app::model::{Model, Screen};
 use crate::app::{Loadable, jobs::Slot, update, view};
 use crate::domain::Position;
@@ -14,14 +15,14 @@ pub fn demand(model: &mut Model, out: &mut Vec<Effect>) {
         return;
     }
     let view = view::timeline(model.size);
-    let (len, height) = (model.timeline.len(), u64::from(view.list.h));
+    let (len, height) = (model.timeline.rows, u64::from(view.list.h));
     model.timeline.list.settle(len, height);
     if let Some(pos) = model.timeline.selected().map(|op| op.pos) {
         model.timeline.at = pos;
     }
     rows(model, len, height, out);
     bars(model, out);
-    let wanted = view.detail.is_some() && model.timeline.selected().is_some();
+    let wanted = view.detail.is_some() && matches!(model.timeline.here(), Some(Line::Op { .. }));
     if wanted && (model.timeline.detail.0 != model.timeline.list.cursor || model.timeline.detail.1.is_idle())
     {
         detail(model, out);
@@ -48,7 +49,7 @@ fn rows(model: &mut Model, len: u64, height: u64, out: &mut Vec<Effect>) {
     let start = visible.start.saturating_sub(2 * height);
     let count = (5 * height).min(len - start);
     model.timeline.asked.0 = Some(start..start + count);
-    let work = Work::Rows { filter: model.timeline.filter.clone(), start, count };
+    let work = Work::Rows { view: model.timeline.view.clone(), start, count };
     update::ask(model, Slot::Rows, work, out);
 }
 
@@ -61,7 +62,7 @@ fn bars(model: &mut Model, out: &mut Vec<Effect>) {
     }
     model.timeline.asked.1 = Some(axis);
     model.timeline.bars.ask(model.now);
-    let work = Work::Bars { filter: model.timeline.filter.clone(), axis };
+    let work = Work::Bars { filter: model.timeline.view.filter.clone(), axis };
     update::ask(model, Slot::Bars, work, out);
 }
 
@@ -85,6 +86,6 @@ pub fn detail(model: &mut Model, out: &mut Vec<Effect>) {
     let row = model.timeline.list.cursor;
     model.timeline.detail.0 = row;
     model.timeline.detail.1.ask(model.now);
-    let work = Work::Detail { filter: model.timeline.filter.clone(), row };
+    let work = Work::Detail { view: model.timeline.view.clone(), row };
     update::ask(model, Slot::Detail, work, out);
 }
