@@ -8,11 +8,10 @@ use std::path::Path;
 
 use common::dump::content;
 use common::fixtures::fixture;
-use common::truth::{Checkpoint, Collection, Truth};
+use common::state::{documents, observe};
+use common::truth::Truth;
 use pitstop::domain::plan::{choose_base, valid_stops};
 use pitstop::domain::{Namespace, Position, progress::Meter};
-use pitstop::engine::input::CollectionKind;
-use pitstop::engine::output::{CollectionSpec, State};
 use pitstop::ops::walk::{WalkOptions, walk};
 use pitstop::ops::{OpenOptions, Workspace};
 
@@ -27,46 +26,6 @@ fn open(fixture: &Path, format: &str) -> (tempfile::TempDir, Workspace) {
     };
     let workspace = Workspace::open(&options, &Meter::default()).unwrap_or_else(|e| panic!("{format}: {e}"));
     (case, workspace)
-}
-
-fn documents(state: &dyn State, at: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for chunk in 0..state.chunks(at) {
-        let mut sink = |doc: &[u8]| {
-            bytes.extend_from_slice(doc);
-            Ok(())
-        };
-        state.emit(at, chunk, &mut sink).unwrap();
-    }
-    state.finish(at).unwrap();
-    bytes
-}
-
-fn indexes(spec: &CollectionSpec) -> Vec<bson::Document> {
-    spec.indexes.iter().map(|i| bson::deserialize_from_slice(i).unwrap()).collect()
-}
-
-/// The state in the shape of the truth. Of the buckets of a time series only the documents are
-/// compared: their options and indexes follow from the series.
-fn observe(state: &dyn State, want: &Checkpoint) -> Checkpoint {
-    let mut got = Checkpoint { label: "state".into(), ts: Position::MIN, dbs: Default::default() };
-    for (at, spec) in state.collections().iter().enumerate().filter(|(_, s)| s.ns.db != "admin") {
-        let db = got.dbs.entry(spec.ns.db.clone()).or_default();
-        let found = Collection {
-            kind: format!("{:?}", spec.kind).to_lowercase(),
-            options: bson::deserialize_from_slice(&spec.options).unwrap(),
-            indexes: if spec.kind == CollectionKind::Collection { indexes(spec) } else { vec![] },
-            content: (spec.kind == CollectionKind::Collection).then(|| content(&documents(state, at))),
-        };
-        db.insert(spec.ns.coll.clone(), found);
-        if spec.kind == CollectionKind::Timeseries {
-            let name = spec.ns.buckets().coll;
-            let truth = want.dbs.get(&spec.ns.db).and_then(|db| db.get(&name)).cloned().unwrap_or_default();
-            let buckets = Collection { content: Some(content(&documents(state, at))), ..truth };
-            db.insert(name, buckets);
-        }
-    }
-    got
 }
 
 fn check(name: &str) {

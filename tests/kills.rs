@@ -94,6 +94,93 @@ fn databases(uri: &str) -> Vec<String> {
     names
 }
 
+/// A server that somebody runs, that can be killed and started again on its data.
+struct Peer {
+    place: tempfile::TempDir,
+    port: u16,
+    child: Child,
+}
+
+impl Peer {
+    fn start() -> Peer {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir(place.path().join("data")).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = Peer::run(place.path(), port);
+        Peer { place, port, child }
+    }
+
+    fn run(place: &Path, port: u16) -> Child {
+        let child = Command::new(common::mongod::mongod())
+            .args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--port", &port.to_string(), "--dbpath"])
+            .arg(place.join("data"))
+            .args(["--wiredTigerCacheSizeGB", "0.25"])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(120), "mongod does not start");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        child
+    }
+
+    fn uri(&self) -> String {
+        format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port)
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn again(&mut self) {
+        self.child = Peer::run(self.place.path(), self.port);
+    }
+
+    fn wipe(&self) {
+        let client = common::server::connect(&self.uri());
+        for name in databases(&self.uri()) {
+            common::server::command_on(&client, &name, bson::doc! { "dropDatabase": 1 });
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The worker's own folder, once it is at work.
+fn worker(machine: &Machine) -> Option<(i32, PathBuf)> {
+    let here = machine.state().to_str().unwrap();
+    let pid = *processes(&["restore-worker", here]).first()?;
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let folder = line.split(|c| *c == 0).rfind(|word| !word.is_empty())?.to_vec();
+    Some((pid, PathBuf::from(String::from_utf8(folder).ok()?)))
+}
+
+/// Lets a restore run until the worker says of itself that it has come so far; `None` when it
+/// ended before.
+fn run_until(machine: &Machine, front: &mut Child, far: impl Fn(i32, &Path) -> bool) -> Option<i32> {
+    let mut at_work = None;
+    loop {
+        if front.try_wait().unwrap().is_some() {
+            return None;
+        }
+        at_work = at_work.or_else(|| worker(machine));
+        if let Some((pid, folder)) = &at_work
+            && far(*pid, folder)
+        {
+            return Some(*pid);
+        }
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_killed_restore_is_visibly_unfinished_and_ends_exact_when_run_again() {
     let rounds: u64 = std::env::var("PITSTOP_KILLS").map_or(7, |n| n.parse().unwrap());
@@ -102,102 +189,384 @@ fn a_killed_restore_is_visibly_unfinished_and_ends_exact_when_run_again() {
     let mut random = Random(seed | 1);
     let truth = Truth::read(&fixture("v60"));
     let want = truth.checkpoint("crud 2");
-    let peer = Server::standalone();
+    let mut peer = Peer::start();
     let place = tempfile::tempdir().unwrap();
     let dump = place.path().join("dump");
     let machine = Machine::new();
     let here = machine.state().to_str().unwrap().to_owned();
-    let (mut late, mut marked, mut nothing) = (0, 0, 0);
-
-    // How long each takes undisturbed bounds the moments.
-    let targets = ["isolated".to_owned(), format!("dump:{}", dump.display()), peer.uri().to_owned()];
-    let clean = |peer: &Server| {
+    let (mut late, mut marked, mut nothing, mut went_on) = (0, 0, 0, 0);
+    let targets = ["isolated".to_owned(), format!("dump:{}", dump.display()), peer.uri()];
+    let clean = |peer: &Peer| {
         let _ = machine.run(&["targets", "stop", "--all", "--delete"]);
         let _ = fs::remove_dir_all(&dump);
         peer.wipe();
     };
+    // How long each takes undisturbed, from the worker's first moment on, bounds the moments.
     let lasts: Vec<u64> = targets
         .iter()
         .map(|target| {
-            let begun = Instant::now();
-            Restore::of(&machine, &truth, target).again();
-            let lasted = begun.elapsed().as_millis() as u64;
+            let outcome = Restore::of(&machine, &truth, target).again();
             clean(&peer);
-            lasted
+            (outcome["seconds"].as_f64().unwrap() * 1e6) as u64
         })
         .collect();
 
     for round in 0..rounds {
         let kind = (round % 3) as usize;
-        let victim = if kind == 0 && round % 2 == 1 { Victim::Mongod } else { Victim::Worker };
+        // Every second time the server goes, not the worker; a dump has none.
+        let victim = if kind != 1 && round / 3 % 2 == 1 { Victim::Mongod } else { Victim::Worker };
         let restore = Restore::of(&machine, &truth, &targets[kind]);
-        let front = restore.start();
-        let moment = Duration::from_millis(random.below(lasts[kind]));
-        std::thread::sleep(moment);
-        let victims = match victim {
-            Victim::Worker => processes(&["restore-worker", &here]),
-            Victim::Mongod => processes(&["--dbpath", &here]),
-        };
-        victims.iter().copied().for_each(kill);
-        let ran = Ran::of(front.wait_with_output().unwrap());
-        let context = format!("round {round}, seed {seed}: {victim:?} of {} after {moment:?}", targets[kind]);
-
-        let listed = machine.json(&["targets", "--json"]);
-        if ran.code == 0 {
-            late += 1;
-        } else {
-            assert!(!ran.err.contains("panicked"), "{context}: {}", ran.err);
-            let left = match kind {
-                0 => {
-                    assert!(listed.iter().all(|t| t["incomplete"] == true), "{context}: {listed:?}");
-                    !listed.is_empty()
-                }
-                1 => {
-                    assert!(!dump.exists(), "{context}: {}", ran.err);
-                    let left = partials(&dump);
-                    for partial in &left {
-                        let empty = fs::read_dir(partial).unwrap().next().is_none();
-                        if !empty && !partial.join("pitstop_incomplete").exists() {
-                            // Past its last check, and not yet under its name.
-                            assert_eq!(compare_dump(partial, want), Vec::<String>::new(), "{context}");
-                        }
-                    }
-                    !left.is_empty()
-                }
-                _ => {
-                    let left = databases(peer.uri());
-                    assert!(left.is_empty() || left.contains(&"pitstop_incomplete".to_owned()), "{context}");
-                    !left.is_empty()
-                }
+        let mut share = random.below(1000);
+        // A kill that comes too late is tried again, earlier.
+        let (ran, context) = loop {
+            let mut front = restore.start();
+            let moment = Duration::from_micros(lasts[kind] * share / 1000);
+            let begun = std::cell::Cell::new(None);
+            let far = |_: i32, _: &Path| {
+                let first = begun.get().unwrap_or_else(Instant::now);
+                begun.set(Some(first));
+                first.elapsed() >= moment
             };
-            if left {
-                marked += 1;
-            } else {
-                nothing += 1;
+            let context =
+                format!("round {round}, seed {seed}: {victim:?} of {} after {moment:?}", targets[kind]);
+            if let Some(pid) = run_until(&machine, &mut front, far) {
+                match victim {
+                    Victim::Worker => kill(pid),
+                    Victim::Mongod if kind == 0 => processes(&["--dbpath", &here]).into_iter().for_each(kill),
+                    Victim::Mongod => peer.kill(),
+                }
             }
-            // The same again.
-            let outcome = restore.again();
-            let notes = outcome["notes"].as_array().unwrap().iter().filter_map(Value::as_str);
-            let said = notes.filter(|n| n.contains("was not finished")).count();
-            assert_eq!(said, usize::from(left), "{context}: {outcome}");
-            let differences = match kind {
-                0 => compare_server(&machine.uri_of(&outcome["restored"]), want),
-                1 => compare_dump(&dump, want),
-                _ => compare_server(peer.uri(), want),
-            };
-            assert_eq!(differences, Vec::<String>::new(), "{context}");
-            let listed = machine.json(&["targets", "--json"]);
-            assert_eq!(listed.len(), usize::from(kind == 0), "{context}: {listed:?}");
-            assert!(listed.iter().all(|t| t["incomplete"] == false && t["state"] == "running"), "{context}");
-            assert_eq!(partials(&dump), Vec::<PathBuf>::new(), "{context}");
-            assert!(!databases(peer.uri()).contains(&"pitstop_incomplete".to_owned()), "{context}");
+            let ran = Ran::of(front.wait_with_output().unwrap());
+            if kind == 2 && matches!(peer.child.try_wait(), Ok(Some(_))) {
+                peer.again();
+            }
+            if ran.code != 0 {
+                break (ran, context);
+            }
+            late += 1;
+            share = share * 3 / 4;
+            clean(&peer);
+        };
+
+        assert!(!ran.err.contains("panicked"), "{context}: {}", ran.err);
+        let listed = machine.json(&["targets", "--json"]);
+        let left = match kind {
+            0 => {
+                assert!(listed.iter().all(|t| t["incomplete"] == true), "{context}: {listed:?}");
+                !listed.is_empty()
+            }
+            1 => {
+                assert!(!dump.exists(), "{context}: {}", ran.err);
+                let left = partials(&dump);
+                for partial in &left {
+                    let empty = fs::read_dir(partial).unwrap().next().is_none();
+                    if !empty && !partial.join("pitstop_incomplete").exists() {
+                        // Past its last check, and not yet under its name.
+                        assert_eq!(compare_dump(partial, want), Vec::<String>::new(), "{context}");
+                    }
+                }
+                !left.is_empty()
+            }
+            _ => {
+                let left = databases(&peer.uri());
+                assert!(left.is_empty() || left.contains(&"pitstop_incomplete".to_owned()), "{context}");
+                !left.is_empty()
+            }
+        };
+        if left {
+            marked += 1;
+        } else {
+            nothing += 1;
         }
+        // The same again.
+        let outcome = restore.again();
+        let notes = outcome["notes"].as_array().unwrap().iter().filter_map(Value::as_str);
+        let said = notes.clone().filter(|n| n.contains("was not finished")).count();
+        assert_eq!(said, usize::from(left), "{context}: {outcome}");
+        went_on += notes.filter(|n| n.contains("and kept")).count();
+        let differences = match kind {
+            0 => compare_server(&machine.uri_of(&outcome["restored"]), want),
+            1 => compare_dump(&dump, want),
+            _ => compare_server(&peer.uri(), want),
+        };
+        assert_eq!(differences, Vec::<String>::new(), "{context}");
+        let listed = machine.json(&["targets", "--json"]);
+        assert_eq!(listed.len(), usize::from(kind == 0), "{context}: {listed:?}");
+        assert!(listed.iter().all(|t| t["incomplete"] == false && t["state"] == "running"), "{context}");
+        assert_eq!(partials(&dump), Vec::<PathBuf>::new(), "{context}");
+        assert!(!databases(&peer.uri()).contains(&"pitstop_incomplete".to_owned()), "{context}");
         clean(&peer);
         assert_eq!(processes(&["--dbpath", &here]), Vec::<i32>::new(), "{context}: servers are left");
     }
     println!(
-        "{rounds} kills: {late} came too late, {nothing} before anything was made, {marked} left something marked; all exact after the same command again"
+        "{rounds} kills within a restore ({late} more came too late): {nothing} before anything was made, {marked} left something marked, of which {went_on} were gone on with; all exact after the same command again"
     );
+}
+
+/// Whether a restore has noted that something is complete.
+fn has_checkpoint(folder: &Path) -> bool {
+    fs::read_to_string(folder.join("checkpoints.ndjson")).is_ok_and(|t| t.lines().count() > 1)
+}
+
+/// What was complete when it was cut off is not written again; for each kind of target, and each
+/// kind of death.
+#[test]
+fn what_was_complete_is_kept() {
+    let truth = Truth::read(&fixture("v60"));
+    let want = truth.checkpoint("crud 2");
+    let machine = Machine::new();
+    let here = machine.state().to_str().unwrap().to_owned();
+    let place = tempfile::tempdir().unwrap();
+    let dump = place.path().join("dump");
+    let mut peer = Peer::start();
+    let rounds = [
+        ("isolated".to_owned(), Victim::Worker),
+        ("isolated".to_owned(), Victim::Mongod),
+        (format!("dump:{}", dump.display()), Victim::Worker),
+        (peer.uri(), Victim::Worker),
+        (peer.uri(), Victim::Mongod),
+    ];
+    for (target, victim) in rounds {
+        let context = format!("{victim:?} of {target}");
+        let mut restore = Restore::of(&machine, &truth, &target);
+        if target.starts_with("mongodb") {
+            // Slow enough to be met on the way.
+            restore.args.extend([
+                "--rate".to_owned(),
+                "400K".to_owned(),
+                "--parallel".to_owned(),
+                "1".to_owned(),
+            ]);
+        }
+        let mut attempts = 0;
+        let folder = loop {
+            attempts += 1;
+            assert!(attempts < 40, "{context}: no kill came in time");
+            let mut front = restore.start();
+            let folder = std::cell::RefCell::new(PathBuf::new());
+            let far = |pid: i32, at: &Path| {
+                folder.replace(at.to_owned());
+                let there = has_checkpoint(at);
+                if there {
+                    // Nothing goes on while the victim is looked for.
+                    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::STOP);
+                }
+                there
+            };
+            let met = run_until(&machine, &mut front, far);
+            if let Some(pid) = met {
+                match victim {
+                    Victim::Worker => kill(pid),
+                    Victim::Mongod if target == "isolated" => {
+                        processes(&["--dbpath", &here]).into_iter().for_each(kill)
+                    }
+                    Victim::Mongod => peer.kill(),
+                }
+                let pid = rustix::process::Pid::from_raw(pid).unwrap();
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::CONT);
+            }
+            let ran = Ran::of(front.wait_with_output().unwrap());
+            if matches!(peer.child.try_wait(), Ok(Some(_))) {
+                peer.again();
+            }
+            if met.is_some() && ran.code != 0 {
+                println!("{context}: {}", ran.err.lines().next().unwrap_or_default());
+                break folder.into_inner();
+            }
+            let _ = machine.run(&["targets", "stop", "--all", "--delete"]);
+            let _ = fs::remove_dir_all(&dump);
+            peer.wipe();
+        };
+        assert!(has_checkpoint(&folder));
+        if target.starts_with("mongodb") {
+            restore.args.truncate(restore.args.len() - 4);
+        }
+        let outcome = restore.again();
+        let notes = outcome["notes"].to_string();
+        assert!(notes.contains("was not finished"), "{context}: {notes}");
+        // A server that was killed may have lost what it had not yet put into its journal.
+        if matches!(victim, Victim::Worker) {
+            assert!(notes.contains("found to be right, and kept"), "{context}: {notes}");
+        }
+        println!("{context}: {notes}");
+        let differences = match &target {
+            isolated if isolated == "isolated" => compare_server(&machine.uri_of(&outcome["restored"]), want),
+            server if server.starts_with("mongodb") => compare_server(server, want),
+            _ => compare_dump(&dump, want),
+        };
+        assert_eq!(differences, Vec::<String>::new(), "{context}");
+        let _ = machine.run(&["targets", "stop", "--all", "--delete"]);
+        let _ = fs::remove_dir_all(&dump);
+        peer.wipe();
+        assert_eq!(processes(&["--dbpath", &here]), Vec::<i32>::new(), "{context}: servers are left");
+    }
+}
+
+/// Between the two tries a source has changed: nothing that was made from it is kept.
+#[test]
+fn what_was_made_from_other_sources_is_not_kept() {
+    let truth = Truth::read(&fixture("v60"));
+    let machine = Machine::new();
+    let place = tempfile::tempdir().unwrap();
+    let (source, dump) = (place.path().join("source"), place.path().join("dump"));
+    let copied = Command::new("cp").arg("-r").arg(fixture("v60").join("dump-dir")).arg(&source).status();
+    assert!(copied.unwrap().success());
+    let case = machine.state().join("case").display().to_string();
+    let mut restore = Restore::of(&machine, &truth, &format!("dump:{}", dump.display()));
+    restore.args[1] = source.display().to_string();
+    restore.args.extend(["--case".to_owned(), case]);
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        assert!(attempts < 40, "no kill came in time");
+        let mut front = restore.start();
+        let far = |pid: i32, at: &Path| {
+            let there = has_checkpoint(at);
+            if there {
+                kill(pid);
+            }
+            there
+        };
+        let met = run_until(&machine, &mut front, far);
+        let ran = Ran::of(front.wait_with_output().unwrap());
+        if met.is_some() && ran.code != 0 {
+            break;
+        }
+        fs::remove_dir_all(&dump).unwrap();
+    }
+    // Another document in a collection that no operation touches.
+    let file = source.join("shop/customers.bson");
+    let mut bytes = fs::read(&file).unwrap();
+    let extra = bson::doc! { "_id": "came later" };
+    bytes.extend(bson::serialize_to_vec(&extra).unwrap());
+    fs::write(&file, bytes).unwrap();
+    let outcome = restore.again();
+    let notes = outcome["notes"].to_string();
+    assert!(notes.contains("nothing it left was complete, and this one started over"), "{notes}");
+    let found = fs::read(dump.join("shop/customers.bson")).unwrap();
+    let extra = bson::serialize_to_vec(&extra).unwrap();
+    assert!(found.windows(extra.len()).any(|w| w == extra), "the new document is part of the state");
+}
+
+/// A file system of its own that can be made too small, which takes root; `None` otherwise.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    fn mount() -> Option<Disk> {
+        let at = tempfile::tempdir().unwrap();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=3g", "tmpfs"]).arg(at.path()).output();
+        mounted.is_ok_and(|m| m.status.success()).then(|| Disk(at))
+    }
+
+    fn resize(&self, bytes: u64) -> bool {
+        let size = format!("remount,size={bytes}");
+        let done = Command::new("mount").args(["-o", &size]).arg(self.0.path()).output();
+        done.is_ok_and(|d| d.status.success())
+    }
+
+    /// From now on nothing more fits.
+    fn fill(&self) {
+        let stat = rustix::fs::statvfs(self.0.path()).unwrap();
+        let used = (stat.f_blocks - stat.f_bfree) * stat.f_frsize;
+        assert!(self.resize(used.max(4096)));
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).output();
+    }
+}
+
+/// The disk is full in the middle of the restore; with room again, the same command ends exact.
+#[test]
+fn a_disk_that_is_really_full() {
+    let Some(disk) = Disk::mount() else {
+        println!("no file system can be mounted here: the test with a limit on files stands for this one");
+        return;
+    };
+    let truth = Truth::read(&fixture("v60"));
+    let want = truth.checkpoint("crud 2");
+    let machine = Machine::new();
+    let here = machine.state().to_str().unwrap().to_owned();
+    let dump = disk.0.path().join("dump");
+    let archive = disk.0.path().join("state.archive");
+    for kind in ["dump", "archive", "isolated"] {
+        let (target, more) = match kind {
+            "dump" => (format!("dump:{}", dump.display()), vec![]),
+            "archive" => (format!("archive:{}", archive.display()), vec![]),
+            _ => {
+                let dbpath = disk.0.path().join("data").display().to_string();
+                ("isolated".to_owned(), vec!["--dbpath".to_owned(), dbpath])
+            }
+        };
+        let mut restore = Restore::of(&machine, &truth, &target);
+        restore.args.extend(more);
+        let mut attempts = 0;
+        let ran = loop {
+            attempts += 1;
+            assert!(attempts < 40, "{kind}: the disk was never full in time");
+            let mut front = restore.start();
+            let signal = |pid: i32, signal| {
+                let pid = rustix::process::Pid::from_raw(pid).unwrap();
+                let _ = rustix::process::kill_process(pid, signal);
+            };
+            let far = |pid: i32, at: &Path| {
+                let begun = match kind {
+                    "isolated" => has_checkpoint(at),
+                    _ => fs::read_dir(disk.0.path()).unwrap().next().is_some(),
+                };
+                if begun {
+                    signal(pid, rustix::process::Signal::STOP);
+                }
+                begun
+            };
+            if let Some(pid) = run_until(&machine, &mut front, far) {
+                disk.fill();
+                signal(pid, rustix::process::Signal::CONT);
+            }
+            let ran = Ran::of(front.wait_with_output().unwrap());
+            if ran.code != 0 {
+                break ran;
+            }
+            assert!(disk.resize(3 << 30));
+            let _ = machine.run(&["targets", "stop", "--all", "--delete"]);
+            let _ = (fs::remove_dir_all(&dump), fs::remove_file(&archive));
+        };
+        assert_eq!(ran.code, 1, "{kind}: {}", ran.err);
+        println!("{kind}: {}", ran.err.chars().take(600).collect::<String>());
+        assert!(ran.err.contains("No space left") || kind == "isolated", "{kind}: {}", ran.err);
+        assert!(!dump.exists() && !archive.exists());
+        match kind {
+            "dump" => assert_eq!(partials(&dump).len(), 1),
+            "archive" => assert_eq!(fs::read_dir(disk.0.path()).unwrap().count(), 0, "nothing is left of it"),
+            _ => {
+                let listed = machine.json(&["targets", "--json"]);
+                assert!(listed.iter().all(|t| t["incomplete"] == true), "{listed:?}");
+            }
+        }
+        // Still full: refused, and what is there stays.
+        let before = machine.json(&["targets", "--json"]);
+        let still = Ran::of(restore.command().output().unwrap());
+        assert!([4, 5].contains(&still.code), "{kind}: {} {}", still.code, still.err);
+        assert!(still.err.contains("are free"), "{kind}: {}", still.err);
+        assert_eq!(machine.json(&["targets", "--json"]).len(), before.len());
+        assert!(disk.resize(3 << 30));
+        let outcome = restore.again();
+        println!("{kind}: {}", outcome["notes"]);
+        let differences = match kind {
+            "dump" => compare_dump(&dump, want),
+            "isolated" => compare_server(&machine.uri_of(&outcome["restored"]), want),
+            _ => Vec::new(),
+        };
+        assert_eq!(differences, Vec::<String>::new(), "{kind}");
+        let _ = machine.run(&["targets", "stop", "--all", "--delete"]);
+        let _ = (fs::remove_dir_all(&dump), fs::remove_file(&archive));
+        assert_eq!(processes(&["--dbpath", &here]), Vec::<i32>::new(), "{kind}: servers are left");
+        assert_eq!(fs::read_dir(disk.0.path()).unwrap().count(), 0, "{kind}: the disk is empty again");
+    }
 }
 
 /// As a full disk: no file may grow beyond a limit, and writing more is an error.

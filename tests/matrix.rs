@@ -1,5 +1,5 @@
 //! Every fixture from every dump format to every checkpoint, all the way to a target: written as a
-//! dump directory, loaded into a server that is used again and again, and once a fixture into an
+//! dump directory, a part of them as an archive, loaded into a server that is used again and again, and once a fixture into an
 //! isolated server by the real binary. What arrived is held against what the recorded server said.
 //!
 //! All checkpoints of all formats go to dump directories. To the server goes every checkpoint from
@@ -10,6 +10,7 @@ mod common;
 
 use std::path::Path;
 
+use common::archive::take_apart;
 use common::cli::Machine;
 use common::fixtures::fixture;
 use common::server::{Server as Peer, block_on};
@@ -17,7 +18,8 @@ use common::truth::{Checkpoint, Truth, compare_dump, compare_server};
 use pitstop::domain::progress::Meter;
 use pitstop::ops::walk::{Walk, WalkOptions, walk};
 use pitstop::ops::{OpenOptions, Workspace};
-use pitstop::target::{LoadOptions, Server, Ttl, write_dump};
+use pitstop::source::read_archive;
+use pitstop::target::{DumpOptions, Found, LoadOptions, Server, Ttl, write_archive, write_dump};
 
 const FORMATS: [&str; 4] = ["dump-dir", "dump-gz", "dump.archive", "dump.archive.gz"];
 
@@ -62,8 +64,10 @@ fn to_dump_directories(name: &str) {
         for want in truth.checkpoints.iter().filter(|c| opened.reaches(c)) {
             let place = tempfile::tempdir().unwrap();
             let dir = place.path().join("state");
-            let written =
-                write_dump(&dir, &opened.state(want).state, Some(&truth.server), "matrix", &Meter::default());
+            let written = {
+                let options = DumpOptions::new("matrix", Some(&truth.server));
+                write_dump(&dir, &opened.state(want).state, &options, &Meter::default())
+            };
             let written = written.unwrap_or_else(|e| panic!("{format} {}: {e}", want.label));
             assert!(written.verification.ok(), "{format} {}", want.label);
             reached += 1;
@@ -74,6 +78,38 @@ fn to_dump_directories(name: &str) {
     assert!(wrong.is_empty(), "{name}:\n{}", wrong.join("\n"));
     assert!(reached >= 80, "{name}: only {reached} checkpoints lie behind the edges");
     println!("{name}: {reached} checkpoints exact in dump directories");
+}
+
+/// Every fifth checkpoint, from one of the formats, the next one each time; every other archive
+/// compressed. Read back by the product's reader, and taken apart by the tests' own.
+fn to_archives(name: &str) {
+    let fixture = fixture(name);
+    let truth = Truth::read(&fixture);
+    let (mut wrong, mut reached) = (Vec::new(), 0);
+    for (at, format) in FORMATS.iter().enumerate() {
+        let opened = Opened::new(&fixture, format);
+        let chosen = truth.checkpoints.iter().enumerate().filter(|(n, c)| n % 5 == at && opened.reaches(c));
+        for (number, want) in chosen {
+            let place = tempfile::tempdir().unwrap();
+            let file = place.path().join(if number % 2 == 0 { "state.archive" } else { "state.archive.gz" });
+            let (walk, meter) = (opened.state(want), Meter::default());
+            let written = write_archive(&file, &walk.state, Some(&truth.server), "matrix", &meter).unwrap();
+            let read = read_archive(written.path(), &place.path().join("unpacked"), &meter).unwrap();
+            let members = read.members.iter();
+            let found: Vec<Found<'_>> =
+                members.map(|m| Found { ns: &m.ns, metadata: &m.metadata, data: &m.data }).collect();
+            let verified = written.compare(&walk.state, &found, &meter).unwrap();
+            assert!(verified.ok(), "{format} {}: {verified:?}", want.label);
+            let dir = place.path().join("apart");
+            take_apart(&written.publish().unwrap(), &dir);
+            let place = format!("{format}, {}", want.label);
+            wrong.extend(compare_dump(&dir, want).into_iter().map(|d| format!("{place}: {d}")));
+            reached += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{name}:\n{}", wrong.join("\n"));
+    assert!(reached >= 10, "{name}: only {reached} checkpoints");
+    println!("{name}: {reached} checkpoints exact in archives");
 }
 
 fn to_a_server(name: &str) {
@@ -90,7 +126,7 @@ fn to_a_server(name: &str) {
                 continue;
             }
             let walk = opened.state(want);
-            let options = LoadOptions { workers: 2, ttl: Ttl::Keep, restore_id: format!("{name}-{number}") };
+            let options = LoadOptions::new(format!("{name}-{number}"), Ttl::Keep);
             let verified = block_on(async {
                 let loaded = server.load(&walk.state, &options, &Meter::default()).await?;
                 server.verify(&walk.state, &loaded, &Meter::default()).await
@@ -126,6 +162,11 @@ macro_rules! fixtures {
             #[test]
             fn to_dump_directories() {
                 super::to_dump_directories(stringify!($name));
+            }
+
+            #[test]
+            fn to_archives() {
+                super::to_archives(stringify!($name));
             }
 
             #[test]

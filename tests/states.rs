@@ -123,6 +123,7 @@ fn conditions_find_what_the_server_finds_at_each_time() {
             matcher: Some(pitstop::engine::matcher::Matcher::parse(&text(condition)).unwrap()),
             id: None,
             limit: 0,
+            memory: pitstop::ops::memory::Memory::default(),
         };
         let found = pitstop::ops::states::states(&workspace, &request, &meter).unwrap();
         for (state, (bound, want)) in found.iter().zip(&times) {

@@ -6,6 +6,7 @@
 
 mod journal;
 mod paths;
+mod scratch;
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -14,6 +15,7 @@ use std::time::SystemTime;
 
 pub use journal::Journal;
 pub use paths::{registry_dir, servers_dir, state_home};
+pub use scratch::ScratchFile;
 
 use crate::domain::{Error, Result};
 
@@ -116,6 +118,11 @@ impl Case {
         let dir = self.root.join("restores").join(id);
         make_private_dir(&dir)?;
         Ok(dir)
+    }
+
+    /// A file for what memory has no room for; gone when it is dropped.
+    pub fn scratch(&self) -> ScratchFile {
+        ScratchFile::new(&self.root)
     }
 
     /// The journal.

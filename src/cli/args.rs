@@ -1,10 +1,12 @@
 //! What can be typed: clap types, and nothing else.
 
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::domain::Position;
+use crate::domain::how::WriteConcern;
 use crate::domain::position::Place;
 use crate::domain::source::Source;
 use crate::domain::stop::{Side, StopRequest};
@@ -89,7 +91,7 @@ pub enum Command {
     Note(NoteArgs),
     /// Show the states at several times side by side, without a restore
     States(StatesArgs),
-    /// Restore the state at a stop into an isolated MongoDB, a server, or a dump directory
+    /// Restore the state at a stop: into an isolated MongoDB, a server, a dump directory, an archive
     Restore(RestoreArgs),
     /// Open the screens on the built-in incident; needs no server
     Demo(DemoArgs),
@@ -210,6 +212,15 @@ pub struct OpsArgs {
     pub limit: Option<u64>,
 }
 
+/// How much memory to take.
+#[derive(Debug, Args)]
+pub struct MemoryArgs {
+    /// Take at most this much memory, like 512M; what exceeds it goes to the case folder [default: a
+    /// quarter of the machine]
+    #[arg(long, value_name = "SIZE", value_parser = super::config::memory)]
+    pub memory: Option<u64>,
+}
+
 /// Where to stop.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
@@ -253,7 +264,7 @@ pub struct PlanArgs {
     /// Restore a collection under another name, like shop.orders=shop.orders_before; may be repeated
     #[arg(long, value_name = "OLD=NEW")]
     pub ns_rename: Vec<Rename>,
-    /// Where the state goes: isolated, dump:DIR, or mongodb://…
+    /// Where the state goes: isolated, dump:DIR, archive:FILE[.gz], or mongodb://…
     #[arg(long, value_name = "TARGET", default_value = "isolated")]
     pub target: String,
     /// Pass over the entry at POS: for a command that changes no documents; journalled and reported
@@ -271,6 +282,36 @@ pub struct PlanArgs {
     /// On other servers, leave TTL indexes out instead of refusing
     #[arg(long, value_name = "WHAT", value_parser = ["defer"])]
     pub ttl: Option<String>,
+    /// Keep the isolated server's data in this directory: new or empty, on any disk
+    #[arg(long, value_name = "DIR")]
+    pub dbpath: Option<PathBuf>,
+    /// End the isolated server as a replica set of this name with one node, to be grown
+    #[arg(long, value_name = "NAME")]
+    pub replset: Option<String>,
+    /// On a mongodb:// target: whose acknowledgement writes wait for: majority, or how many
+    /// members [default: 1]
+    #[arg(long, value_name = "W")]
+    pub write_concern: Option<WriteConcern>,
+    /// Write with so many commands at a time [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    pub parallel: Option<NonZeroUsize>,
+    /// On a mongodb:// target: write and read back at most so much a second: 500K, 20M, 20M/s
+    #[arg(long, value_name = "SIZE", value_parser = rate)]
+    pub rate: Option<NonZeroU64>,
+    /// Check more than the documents, indexes and options: dbhash (the server reads all documents
+    /// once more, in the order of _id), validate (it reads all documents and indexes, one
+    /// collection at a time), or a file of queries with what each must find (TOML or JSON; each
+    /// costs what the query costs); may be repeated
+    #[arg(long, value_name = "dbhash|validate|FILE")]
+    pub check: Vec<String>,
+    /// How much memory to take.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
+}
+
+fn rate(text: &str) -> Result<NonZeroU64, String> {
+    let size = super::commands::archive::size(text.strip_suffix("/s").unwrap_or(text))?;
+    NonZeroU64::new(size).ok_or_else(|| "it has to be more than nothing".to_owned())
 }
 
 /// Arguments of `restore`.
@@ -312,6 +353,9 @@ pub struct DiffArgs {
     /// Write every document that differs to this new file, as NDJSON
     #[arg(long, value_name = "FILE")]
     pub export: Option<PathBuf>,
+    /// How much memory to take.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
 }
 
 /// Arguments of `history`.
@@ -413,6 +457,9 @@ pub struct StatesArgs {
     /// Use this snapshot instead of the newest possible
     #[arg(long, value_name = "SNAPSHOT")]
     pub snapshot: Option<String>,
+    /// How much memory to take.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
     /// Print Markdown, with the command that gives the same again
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::domain::{Error, Result};
+use crate::ops::memory::{LEAST, Memory};
 
 /// What can be configured.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
@@ -13,6 +14,8 @@ use crate::domain::{Error, Result};
 pub struct Config {
     /// The mongod to start for isolated restores.
     pub mongod: Option<PathBuf>,
+    /// How much memory to take, like `512M`.
+    pub memory: Option<String>,
 }
 
 impl Config {
@@ -55,6 +58,35 @@ pub fn mongod(given: Option<&Path>) -> Result<Option<PathBuf>> {
     }
 }
 
+/// How much memory to take: what is given, else what is configured, else a quarter of the machine.
+pub fn memory_or_default(given: Option<u64>) -> Result<Memory> {
+    let configured = || {
+        let text = Config::load()?.memory;
+        text.map(|text| {
+            memory(&text).map_err(|cause| {
+                Box::new(
+                    Error::usage("reading the configuration", "memory", cause)
+                        .hint("mend the file, or remove the line."),
+                )
+            })
+        })
+        .transpose()
+    };
+    Ok(Memory::or_default(match given {
+        Some(bytes) => Some(bytes),
+        None => configured()?,
+    }))
+}
+
+/// Bytes of memory, as in `512M`.
+pub fn memory(text: &str) -> std::result::Result<u64, String> {
+    let bytes = super::commands::archive::size(text)?;
+    if bytes < LEAST {
+        return Err(format!("{text:?} is too little: the program itself needs {}M", LEAST >> 20));
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +98,9 @@ mod tests {
         assert_eq!(Config::read(&path).unwrap(), Config::default());
         std::fs::write(&path, "mongod = \"/opt/mongod\"\n").unwrap();
         assert_eq!(Config::read(&path).unwrap().mongod, Some(PathBuf::from("/opt/mongod")));
+        std::fs::write(&path, "memory = \"2G\"\n").unwrap();
+        assert_eq!(Config::read(&path).unwrap().memory.as_deref().map(memory), Some(Ok(2 << 30)));
+        assert!(memory("63M").unwrap_err().contains("64M") && memory("much").is_err());
         std::fs::write(&path, "mongd = \"/opt/mongod\"\n").unwrap();
         let error = Config::read(&path).unwrap_err();
         assert!(error.cause.contains("mongd"), "{error}");

@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod crash;
 mod output;
+mod shrunk;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,7 @@ use crate::domain::{Class, Error, Result};
 pub fn run() -> ExitCode {
     crash::report_panics();
     let cli = Cli::parse();
+    shrunk::report_shrunk_sources();
     let Some(command) = cli.command else { return ended(commands::screens::run(&cli.screens)) };
     ended(match command {
         Command::Snapshots(args) => commands::snapshots::run(&args),

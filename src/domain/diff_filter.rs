@@ -59,6 +59,11 @@ impl DocumentFilter {
         Ok(DocumentFilter { terms })
     }
 
+    /// Whether it takes every document in.
+    pub fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
     /// Whether a document is wanted.
     pub fn matches(&self, document: &Differing<'_>) -> bool {
         self.terms.iter().all(|(sense, test)| test.holds(document) == (*sense == Sense::Has))

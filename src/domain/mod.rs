@@ -10,6 +10,7 @@ pub mod coverage;
 pub mod diff;
 pub mod diff_filter;
 pub mod error;
+pub mod how;
 mod judge;
 pub mod marks;
 pub mod namespace;

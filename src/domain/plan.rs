@@ -2,6 +2,7 @@
 //! carried out unchanged.
 
 use super::coverage::{Gap, Segment};
+use super::how::How;
 use super::position::Position;
 use super::snapshot::SnapshotInfo;
 use super::stop::{OtherTools, Stop, ValidStops};
@@ -20,6 +21,8 @@ pub struct Plan {
     pub other_tools: OtherTools,
     /// Where the state goes, without secrets.
     pub target: String,
+    /// How it goes there, as far as anything was asked for.
+    pub how: How,
     /// What it costs.
     pub cost: Cost,
     /// Things to know before saying yes.

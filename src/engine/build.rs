@@ -22,6 +22,12 @@ impl Builder {
         Self::reuse(Vec::new())
     }
 
+    /// A document that is there already, to be continued.
+    pub fn of(document: &[u8]) -> Self {
+        let body = document.get(..document.len().saturating_sub(1)).filter(|b| b.len() >= 4);
+        body.map_or_else(Self::new, |body| Builder { buf: body.to_vec(), open: vec![0] })
+    }
+
     /// The same in a buffer that is cleared and used again.
     pub fn reuse(mut buf: Vec<u8>) -> Self {
         buf.clear();
@@ -129,5 +135,11 @@ mod tests {
         let doc: bson::Document = bson::deserialize_from_slice(&bytes).unwrap();
         assert_eq!(doc, bson::doc! { "a": 7, "l": [{ "s": "ü" }, bson::Bson::Null], "t": true });
         Doc::new(&bytes).unwrap().validate().unwrap();
+        let mut more = Builder::of(&bytes);
+        more.int32("z", 1);
+        let more: bson::Document = bson::deserialize_from_slice(&more.finish()).unwrap();
+        let mut want = doc;
+        want.insert("z", 1);
+        assert_eq!(more, want);
     }
 }

@@ -204,25 +204,33 @@ impl<'a> Catalog<'a> {
         id
     }
 
-    /// Drops a collection with all its documents.
-    pub fn drop(&mut self, id: CollId) {
+    /// Drops a collection with all its documents, and gives what had happened to them.
+    pub fn drop(&mut self, id: CollId) -> Effects<'a> {
         let coll = &mut self.collections[id.0 as usize];
         coll.alive = false;
-        coll.effects = Effects::default();
         coll.base.clear();
+        std::mem::take(&mut coll.effects)
     }
 
-    /// Drops what is left in a database.
-    pub fn drop_database(&mut self, db: &str) {
+    /// Drops what is left in a database, and gives what had happened to its documents.
+    pub fn drop_database(&mut self, db: &str) -> Vec<Effects<'a>> {
         let ids: Vec<_> = (0u32..)
             .zip(&self.collections)
             .filter(|(_, c)| c.alive && c.ns.db == db)
             .map(|(at, _)| CollId(at))
             .collect();
-        for id in ids {
-            self.drop(id);
-        }
         self.views.retain(|ns, _| ns.db != db);
+        ids.into_iter().map(|id| self.drop(id)).collect()
+    }
+
+    /// Where the documents of the snapshot lie.
+    pub fn regions(&self) -> impl Iterator<Item = &'a Region> + '_ {
+        self.collections.iter().flat_map(|coll| coll.base.iter().copied())
+    }
+
+    /// What happened to the documents of each collection.
+    pub fn effects_mut(&mut self) -> impl Iterator<Item = &mut Effects<'a>> {
+        self.collections.iter_mut().map(|coll| &mut coll.effects)
     }
 
     /// Names that two living collections claim, or that are still phantoms: with either, the

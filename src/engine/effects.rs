@@ -9,6 +9,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use super::bson::Doc;
 use super::key::DocKey;
+use super::spill::Set;
 use crate::domain::Position;
 
 /// A document key is already a hash; hashing it again would only cost.
@@ -25,7 +26,10 @@ impl Hasher for KeyHasher {
         }
     }
     fn write_u128(&mut self, key: u128) {
-        self.0 = key as u64;
+        self.0 ^= key as u64;
+    }
+    fn write_u32(&mut self, group: u32) {
+        self.0 ^= u64::from(group).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 
@@ -60,9 +64,16 @@ pub struct Patch<'a> {
     /// The `o` of the entry.
     pub o: Doc<'a>,
     /// The update before this one on the same document, or [`NONE`].
-    pub before: u32,
-    /// Where it stands in the oplog, for errors.
+    before: u32,
+    /// Where it stands in the oplog.
     pub pos: Position,
+}
+
+impl<'a> Patch<'a> {
+    /// One that is in no chain in memory.
+    pub(super) fn new(o: Doc<'a>, pos: Position) -> Self {
+        Patch { o, before: NONE, pos }
+    }
 }
 
 /// The end of a chain.
@@ -91,7 +102,17 @@ pub struct Effects<'a> {
     untold: BTreeMap<u32, Position>,
     /// Documents that keep their place if the snapshot has them, and where that was decided.
     placed: BTreeMap<u32, Position>,
+    /// The number under which a part of the effects has been spilled.
+    pub(super) set: Option<Set>,
+    /// Bytes of what has been spilled, as [`Effects::bytes`] counts them.
+    spilled_bytes: u64,
 }
+
+/// About the most memory that one touched document takes: its place in the table of keys, just
+/// grown while the old one is still there, its net effect, and its place among the sorted keys.
+const DOCUMENT_COST: usize = 160;
+/// The same of one update.
+const UPDATE_COST: usize = 40;
 
 /// An update of a document that a delete has removed before: impossible in a sound oplog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +141,9 @@ impl<'a> Effects<'a> {
             Origin::Put(body) => body.bytes().len() as u64,
             _ => 0,
         });
-        puts.sum::<u64>() + self.patches.iter().map(|p| p.o.bytes().len() as u64).sum::<u64>()
+        self.spilled_bytes
+            + puts.sum::<u64>()
+            + self.patches.iter().map(|p| p.o.bytes().len() as u64).sum::<u64>()
     }
 
     /// The keys of the documents touched, with their numbers.
@@ -129,15 +152,25 @@ impl<'a> Effects<'a> {
     }
 
     /// The updates of a chain, oldest first.
-    pub fn chain(&self, net: &Net<'a>) -> Vec<Patch<'a>> {
-        let mut updates = Vec::new();
+    pub fn chain(&self, net: &Net<'a>) -> impl Iterator<Item = &Patch<'a>> + use<'_, 'a> {
+        let mut numbers = Vec::new();
         let mut at = net.chain;
         while let Some(patch) = self.patches.get(at as usize) {
-            updates.push(*patch);
+            numbers.push(at);
             at = patch.before;
         }
-        updates.reverse();
-        updates
+        numbers.into_iter().rev().filter_map(|at| self.patches.get(at as usize))
+    }
+
+    /// About how many bytes of memory all of this takes.
+    pub(super) fn cost(&self) -> usize {
+        self.nets.len() * DOCUMENT_COST + self.patches.len() * UPDATE_COST
+    }
+
+    /// Frees what has been written down. Inserts are counted on.
+    pub(super) fn forget(&mut self) {
+        let spilled_bytes = self.bytes();
+        *self = Effects { inserts: self.inserts, set: self.set, spilled_bytes, ..Effects::default() };
     }
 
     /// The newest update of a chain.
@@ -184,6 +217,16 @@ impl<'a> Effects<'a> {
     /// The first document whose content the log does not tell: where it was written.
     pub fn untold(&self) -> Option<Position> {
         self.untold.values().min().copied()
+    }
+
+    /// Where a document was written of which the log does not tell the content.
+    pub(super) fn untold_at(&self, number: usize) -> Option<Position> {
+        if self.untold.is_empty() { None } else { self.untold.get(&(number as u32)).copied() }
+    }
+
+    /// Whether no document may keep its place in the snapshot after an insert.
+    pub(super) fn none_placed(&self) -> bool {
+        self.placed.is_empty()
     }
 
     /// Whether a document that was inserted keeps its place if the snapshot has it, and since when.

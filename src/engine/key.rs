@@ -41,6 +41,11 @@ impl DocKey {
     pub fn bits(self) -> u128 {
         self.0
     }
+
+    /// The inverse of [`DocKey::bits`].
+    pub fn from_bits(bits: u128) -> DocKey {
+        DocKey(bits)
+    }
 }
 
 /// The class is the seed, so equal bytes of different types are different keys.

@@ -18,6 +18,7 @@ pub mod matcher;
 mod number;
 pub mod order;
 pub mod output;
+pub mod spill;
 pub mod state;
 pub mod together;
 pub mod transactions;

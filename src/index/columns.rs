@@ -228,6 +228,18 @@ impl Columns {
         self.u64(Column::Pos, row)
     }
 
+    pub fn place(&self, row: usize) -> u64 {
+        self.u64(Column::Place, row)
+    }
+
+    pub fn key(&self, row: usize) -> u32 {
+        self.u32(Column::Key, row)
+    }
+
+    pub fn group(&self, row: usize) -> u32 {
+        self.u32(Column::Group, row)
+    }
+
     pub fn ns(&self, row: usize) -> u32 {
         self.u32(Column::Ns, row)
     }

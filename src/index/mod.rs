@@ -7,6 +7,7 @@
 
 mod build;
 mod columns;
+mod follow;
 mod header;
 mod histogram;
 mod home;
@@ -17,11 +18,13 @@ mod search;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
+use std::time::Duration;
 
 use build::{Built, Names};
 pub use columns::BYTES_PER_OP;
 use columns::{Cells, Columns};
+pub use follow::EntryPlace;
 use header::{Header, Part};
 pub use histogram::Counts;
 use home::{Access, Home};
@@ -60,6 +63,8 @@ pub struct OpIndex {
     complete: AtomicBool,
     names: RwLock<Names>,
     written: Mutex<Written>,
+    /// Told whenever there are more rows.
+    grown: (Mutex<()>, Condvar),
 }
 
 #[derive(Debug)]
@@ -171,6 +176,7 @@ impl OpIndex {
             complete: AtomicBool::new(complete),
             names: RwLock::new(names),
             written: Mutex::new(Written { sources: header.sources, parts: header.parts }),
+            grown: Default::default(),
             home,
         })
     }
@@ -197,7 +203,20 @@ impl OpIndex {
         }
         result?;
         self.complete.store(true, Ordering::Release);
+        self.tell();
         self.home.share()
+    }
+
+    fn tell(&self) {
+        drop(lock(&self.grown.0));
+        self.grown.1.notify_all();
+    }
+
+    /// Waits until there are more than so many rows, or there will be no more, or some time has
+    /// passed: whoever waits looks again then.
+    pub fn wait_beyond(&self, rows: u64, most: Duration) {
+        let guard = lock(&self.grown.0);
+        let _ = self.grown.1.wait_timeout_while(guard, most, |()| !self.is_complete() && self.len() <= rows);
     }
 
     /// Writes one part behind the others and shows it to everyone.
@@ -211,6 +230,7 @@ impl OpIndex {
         self.home.room(built.batch.rows() * BYTES_PER_OP as u64)?;
         columns::at(self.home.dir(), self.columns.append(before, &built.batch))?;
         self.rows.store(rows, Ordering::Release);
+        self.tell();
         let span = built.span;
         Ok(Part {
             piece: span.piece,

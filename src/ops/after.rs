@@ -1,10 +1,12 @@
 //! What follows a stop: the incident that begins there, the good writes that would be lost with
 //! it, and the documents of the incident that somebody wrote again afterwards.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::Workspace;
 use super::known::Known;
+use super::memory::Memory;
 use super::rows::{Row, rows};
 use crate::domain::after::{After, Counts, NamespaceAfter};
 use crate::domain::burst::{Act, Burst, Grouper};
@@ -12,6 +14,7 @@ use crate::domain::namespace::Treatment;
 use crate::domain::op::OpKind;
 use crate::domain::{Namespace, Position, Result, progress::Meter, progress::Phase};
 use crate::engine::key::DocKey;
+use crate::engine::spill::KeySet;
 
 /// An act has ended when nothing like it came for so many seconds.
 const QUIET_SECS: u32 = 3;
@@ -90,44 +93,73 @@ fn user_namespace(row: &Row<'_>) -> Option<Namespace> {
 pub fn after(workspace: &Workspace, bound: Position, until: Position, meter: &Meter) -> Result<After> {
     let incident = incident_at(workspace, bound, meter)?.filter(|burst| burst.first < until);
     meter.enter(Phase::Fold, 0);
-    let mut all: BTreeMap<Namespace, (Counts, Documents)> = BTreeMap::new();
+    let mut all: BTreeMap<Namespace, Following> = BTreeMap::new();
+    let memory = Memory::default().part(3);
+    let (mut any, mut of_incident) = (keys(workspace, memory), keys(workspace, memory));
+    let mut good = keys(workspace, memory);
     for entry in workspace.oplog.entries(bound, until) {
         let entry = entry?;
         meter.add(1, entry.raw.bytes().len() as u64);
         meter.check("counting what follows the stop")?;
         for row in rows(&entry) {
             let Some(ns) = user_namespace(&row) else { continue };
-            let of_incident = incident.as_ref().is_some_and(|burst| is_of(burst, &row, &ns));
-            let (counts, documents) = all.entry(ns).or_default();
-            let key = row.entry.id().map(DocKey::of);
+            let in_incident = incident.as_ref().is_some_and(|burst| is_of(burst, &row, &ns));
+            let group = all.len() as u32;
+            let Following { group, counts } =
+                all.entry(ns).or_insert_with(|| Following { group, counts: Counts::default() });
             counts.operations += 1;
-            documents.all.extend(key);
-            if of_incident {
-                counts.incident_operations += 1;
-                documents.incident.extend(key);
+            let (operations, documents, keys) = if in_incident {
+                (&mut counts.incident_operations, &mut counts.incident_documents, &mut of_incident)
             } else {
-                counts.good_operations += 1;
-                documents.good.extend(key);
+                (&mut counts.good_operations, &mut counts.good_documents, &mut good)
+            };
+            *operations += 1;
+            if let Some(key) = row.entry.id().map(DocKey::of) {
+                *documents += u64::from(keys.insert(*group, key)?);
+                counts.documents += u64::from(any.insert(*group, key)?);
             }
         }
     }
     let mut total = Counts::default();
     let mut namespaces = Vec::new();
-    for (ns, (mut counts, documents)) in all {
-        counts.documents = documents.all.len() as u64;
-        counts.incident_documents = documents.incident.len() as u64;
-        counts.good_documents = documents.good.len() as u64;
+    for (ns, Following { counts, .. }) in all {
         total += counts;
         namespaces.push(NamespaceAfter { ns, counts });
     }
     Ok(After { incident, namespaces, total, until })
 }
 
-#[derive(Debug, Default)]
-struct Documents {
-    all: HashSet<DocKey>,
-    incident: HashSet<DocKey>,
-    good: HashSet<DocKey>,
+/// What follows in one namespace, which has a number in sets of keys.
+struct Following {
+    group: u32,
+    counts: Counts,
+}
+
+fn keys(workspace: &Workspace, memory: Memory) -> KeySet {
+    KeySet::new(memory.for_documents(), Arc::new(workspace.case.scratch()))
+}
+
+/// Documents by namespace.
+#[derive(Debug)]
+pub struct Documents {
+    groups: HashMap<Namespace, u32>,
+    keys: KeySet,
+}
+
+impl Documents {
+    fn new(workspace: &Workspace, memory: Memory) -> Self {
+        Documents { groups: HashMap::new(), keys: keys(workspace, memory) }
+    }
+
+    fn insert(&mut self, ns: Namespace, key: DocKey) -> Result<bool> {
+        let next = self.groups.len() as u32;
+        self.keys.insert(*self.groups.entry(ns).or_insert(next), key)
+    }
+
+    /// Whether this is one of them.
+    pub fn contains(&self, ns: &Namespace, key: DocKey) -> Result<bool> {
+        self.groups.get(ns).map_or(Ok(false), |&group| self.keys.contains(group, key))
+    }
 }
 
 /// The documents of an incident that were written again afterwards, before `until`: going back
@@ -136,10 +168,11 @@ pub fn written_again(
     workspace: &Workspace,
     incident: &Burst,
     until: Position,
+    memory: Memory,
     meter: &Meter,
-) -> Result<HashMap<Namespace, HashSet<DocKey>>> {
-    let mut touched: HashSet<(Namespace, DocKey)> = HashSet::new();
-    let mut again: HashMap<Namespace, HashSet<DocKey>> = HashMap::new();
+) -> Result<Documents> {
+    let mut touched = Documents::new(workspace, memory.part(2));
+    let mut again = Documents::new(workspace, memory.part(2));
     for entry in workspace.oplog.entries(incident.first, until) {
         let entry = entry?;
         meter.check("looking for conflicts")?;
@@ -147,9 +180,9 @@ pub fn written_again(
             let Some(key) = row.entry.id().map(DocKey::of) else { continue };
             let Some(ns) = user_namespace(&row) else { continue };
             if is_of(incident, &row, &ns) {
-                touched.insert((ns, key));
-            } else if covers(incident, &ns) && touched.contains(&(ns.clone(), key)) {
-                again.entry(ns).or_default().insert(key);
+                touched.insert(ns, key)?;
+            } else if covers(incident, &ns) && touched.contains(&ns, key)? {
+                again.insert(ns, key)?;
             }
         }
     }

@@ -118,6 +118,12 @@ impl Sink for Documents<'_> {
         let line = diff_document(&super::diff::show(ns, document));
         writeln!(self.out, "{line}").map_err(|e| failed(self.path, e))
     }
+
+    fn is_full(&self, _: &Namespace) -> bool {
+        false
+    }
+
+    fn passed_over(&mut self, _: &Namespace) {}
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The collections that have borne a name, followed by their UUID through renames and drops, and
-//! what happened in each of them to the few documents somebody looks for. One walk over the
-//! oplog, in the order in which operations count: those of a transaction at its commit.
+//! what happened in each of them to the few documents somebody looks for, in the order in which
+//! operations count: those of a transaction at its commit. The op index tells which entries
+//! matter; only those are read.
 
 use std::collections::{HashMap, HashSet};
 
@@ -83,11 +84,12 @@ pub fn trace<'a>(
     let name = ns.to_string();
     let history = Older(&workspace.oplog);
     let mut transactions = Transactions::default();
-    for entry in workspace.oplog.entries(range.0, range.1) {
-        let entry = entry?;
+    let index = workspace.index(meter)?;
+    lineages.seen |= index.has_written(range.0..range.1, &name);
+    for (piece, at) in index.entries_about(range.0..range.1, keys, meter)? {
+        let (entry, _) = workspace.oplog.entry_at(piece, at)?;
         meter.add(1, entry.raw.bytes().len() as u64);
         meter.check("following the document")?;
-        lineages.seen |= entry.ns == name;
         if entry.kind != EntryKind::Command {
             lineages.take(&entry, &entry, keys, 0);
             continue;
@@ -97,7 +99,6 @@ pub fn trace<'a>(
             Step::Nothing => {}
             Step::Commit(ops) => {
                 for inner in ops.into_iter().filter_map(|op| entry.parse_inner(op).ok()) {
-                    lineages.seen |= inner.ns == name;
                     lineages.take(&entry, &inner, keys, 1);
                 }
             }

@@ -5,6 +5,7 @@ use super::Workspace;
 use super::rows::rows;
 use super::select::{Selected, Selection};
 use super::walk::{Walk, WalkOptions, walk};
+use crate::domain::how::How;
 use crate::domain::op::Op;
 use crate::domain::plan::{Cost, Plan, choose_base};
 use crate::domain::stop::{Stop, StopRequest, other_tools};
@@ -23,6 +24,8 @@ pub struct PlanRequest {
     pub walk: WalkOptions,
     /// The target, for humans, without secrets.
     pub target: String,
+    /// How it goes there.
+    pub how: How,
     /// Which part of the state, under which names.
     pub selection: Selection,
 }
@@ -70,6 +73,7 @@ pub fn plan<'w>(workspace: &'w Workspace, request: &PlanRequest, meter: &Meter) 
     let walk = walk(workspace, snapshot, bound, &request.walk, meter)?;
     let selected = Selected::new(&walk.state, &request.selection)?;
     let specs = selected.collections();
+    super::restore::require_namespaces(&request.how.checks, specs)?;
     let cost = Cost {
         snapshot_documents: info.map_or(0, |i| i.documents),
         snapshot_bytes: info.map_or(0, |i| i.bytes),
@@ -87,6 +91,7 @@ pub fn plan<'w>(workspace: &'w Workspace, request: &PlanRequest, meter: &Meter) 
         other_tools: other_tools(bound, stop.last_applied.as_ref().map(|op| op.pos)),
         stop,
         target: request.target.clone(),
+        how: request.how.clone(),
         cost,
         notes: notes(workspace, snapshot, &walk, request.walk.with_auth)
             .into_iter()

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::Workspace;
 use super::diff::each;
+use super::memory::Memory;
 use super::plan::{base, stop_at};
 use super::rows::document_json;
 use super::select::fits;
@@ -34,6 +35,8 @@ pub struct StatesRequest {
     pub id: Option<IdPattern>,
     /// How many documents that fulfil the condition are shown for each namespace.
     pub limit: usize,
+    /// How much memory it may take.
+    pub memory: Memory,
 }
 
 /// Looks at all of them.
@@ -51,7 +54,8 @@ fn state(
     meter: &Meter,
 ) -> Result<StateAt> {
     let snapshot = base(workspace, request.snapshot.as_deref(), moment.bound)?;
-    let walked = walk(workspace, snapshot, moment.bound, &WalkOptions::default(), meter)?;
+    let options = WalkOptions { memory: request.memory, ..WalkOptions::default() };
+    let walked = walk(workspace, snapshot, moment.bound, &options, meter)?;
     let mut namespaces = Vec::new();
     for (at, spec) in walked.state.collections().iter().enumerate() {
         if spec.kind == CollectionKind::View || !fits(&request.ns, &spec.ns.to_string()) {

@@ -1,12 +1,15 @@
 //! The fold over an opened workspace: the first pass of every plan, diff and restore.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::Workspace;
+use super::memory::Memory;
 use crate::domain::{Error, OpTime, Position, Result, progress::Meter, progress::Phase};
 use crate::engine::entry::Entry;
 use crate::engine::fold::{Fold, FoldOptions, Walked};
+use crate::engine::spill::Bound;
 use crate::engine::state::Folded;
 use crate::engine::transactions::History;
 use crate::source::Snapshot;
@@ -19,6 +22,8 @@ pub struct WalkOptions {
     pub skip: BTreeSet<Position>,
     /// Whether users and roles are part of the state.
     pub with_auth: bool,
+    /// How much memory it may take.
+    pub memory: Memory,
 }
 
 /// A folded state and how it came about.
@@ -62,7 +67,13 @@ pub fn walk<'w>(
     let (from, edge) = snapshot.window().map_or((Position::MIN, Position::MIN), |(a, b)| (a.pos, b.pos));
     meter.enter(Phase::Fold, 0);
     let fold_options = FoldOptions { edge, skip: options.skip.clone(), with_auth: options.with_auth };
-    let mut fold = Fold::new(&snapshot.base, &snapshot.auth, fold_options);
+    let bound_memory = Bound {
+        bytes: options.memory.for_documents(),
+        always: options.memory.always_spills(),
+        scratch: Arc::new(workspace.case.scratch()),
+        oplog: workspace.oplog.pieces().collect(),
+    };
+    let mut fold = Fold::new(&snapshot.base, &snapshot.auth, fold_options).bounded(bound_memory);
     let history = Older(&workspace.oplog);
     let (mut count, mut bytes, mut unreported) = (0u64, 0u64, (0u64, 0u64));
     let mut sample = Vec::new();

@@ -13,6 +13,7 @@ use crate::domain::burst::Burst;
 use crate::domain::query;
 use crate::domain::{Error, Position, Result, progress::Meter};
 use crate::ops::history::History;
+use crate::ops::memory::Memory;
 use crate::ops::{OpenOptions, Workspace};
 
 /// The shared things, each there once its job has ended.
@@ -22,6 +23,8 @@ pub struct Desk {
     pub open: OpenOptions,
     /// The mongod to start.
     pub mongod: Option<PathBuf>,
+    /// How much memory folds may take.
+    pub memory: Memory,
     workspace: Mutex<Option<Arc<Workspace>>>,
     filtered: Mutex<Option<(String, Arc<Vec<u64>>)>>,
     bursts: Mutex<Arc<Vec<Burst>>>,
@@ -37,8 +40,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Desk {
     /// For these sources.
-    pub fn new(open: OpenOptions, mongod: Option<PathBuf>) -> Desk {
-        Desk { open, mongod, ..Desk::default() }
+    pub fn new(open: OpenOptions, mongod: Option<PathBuf>, memory: Memory) -> Desk {
+        Desk { open, mongod, memory, ..Desk::default() }
     }
 
     /// The sources.

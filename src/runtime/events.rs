@@ -70,7 +70,7 @@ pub async fn run(model: Model, options: Options) -> Result<()> {
     terminal::watch(move || {
         let _ = gone.send(());
     })?;
-    let desk = Desk::new(options.open, options.mongod);
+    let desk = Desk::new(options.open, options.mongod, options.memory);
     let now = Instant::now();
     let mut this = Loop {
         model,

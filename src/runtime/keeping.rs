@@ -79,7 +79,7 @@ fn asked(desk: &Desk, question: &Question) -> Asked {
     }
 }
 
-fn look(workspace: &Workspace, question: &Question, meter: &Meter) -> Result<Vec<StateAt>> {
+fn look(desk: &Desk, workspace: &Workspace, question: &Question, meter: &Meter) -> Result<Vec<StateAt>> {
     let request = StatesRequest {
         moments: question.moments.clone(),
         snapshot: None,
@@ -87,6 +87,7 @@ fn look(workspace: &Workspace, question: &Question, meter: &Meter) -> Result<Vec
         matcher: question.condition.as_deref().map(Matcher::parse).transpose()?,
         id: question.id.as_deref().map(IdPattern::parse).transpose()?,
         limit: SAMPLES,
+        memory: desk.memory,
     };
     states(workspace, &request, meter)
 }
@@ -94,7 +95,7 @@ fn look(workspace: &Workspace, question: &Question, meter: &Meter) -> Result<Vec
 /// The states at several times.
 pub fn states_at(desk: &Desk, question: &Question, meter: &Meter) -> Result<Answer> {
     let workspace = desk.workspace()?;
-    let found = look(&workspace, question, meter)?;
+    let found = look(desk, &workspace, question, meter)?;
     findings::states(&workspace, &found, &asked(desk, question))?;
     Ok(Answer::States(found))
 }
@@ -106,10 +107,10 @@ pub fn write(desk: &Desk, what: &Export, path: &str, meter: &Meter) -> Result<An
     let lines = match what {
         Export::Diff { of, filter } => {
             let filter = DocumentFilter::parse(filter.as_deref().unwrap_or_default())?;
-            export::diff(&workspace, &request(of, &[]), &filter, &path, meter)?.1
+            export::diff(&workspace, &request(of, &[], desk.memory), &filter, &path, meter)?.1
         }
         Export::States(question) => {
-            let found = look(&workspace, question, meter)?;
+            let found = look(desk, &workspace, question, meter)?;
             let text = lines(&found, &asked(desk, question), Form::Markdown).join("\n");
             export::text(&workspace, "the states", &text, &path)?
         }

@@ -29,6 +29,7 @@ pub use looks::{Mouse, ThemeChoice};
 use crate::app::{Model, Start};
 use crate::domain::{Error, Result};
 use crate::ops::OpenOptions;
+use crate::ops::memory::Memory;
 
 /// How the program is to run.
 #[derive(Debug, Clone)]
@@ -43,6 +44,8 @@ pub struct Options {
     pub production: bool,
     /// The mongod to start for isolated restores.
     pub mongod: Option<PathBuf>,
+    /// How much memory it may take.
+    pub memory: Memory,
     /// How it looks.
     pub theme: ThemeChoice,
     /// ASCII only.

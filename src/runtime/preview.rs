@@ -16,6 +16,7 @@ use crate::domain::stop::{Side, StopRequest};
 use crate::domain::{Namespace, Position, Result};
 use crate::ops::diff::{DiffRequest, Sink, diff_into, show};
 use crate::ops::findings;
+use crate::ops::memory::Memory;
 use crate::ops::walk::WalkOptions;
 
 /// So many documents of each namespace come with the numbers,
@@ -39,14 +40,14 @@ pub fn before(bound: Position) -> StopRequest {
 }
 
 /// A comparison as `ops` takes it.
-pub fn request(of: &Comparison, ns: &[String]) -> DiffRequest {
+pub fn request(of: &Comparison, ns: &[String], memory: Memory) -> DiffRequest {
     DiffRequest {
         stop: before(of.bound),
         against: of.against.map(before),
         snapshot: of.snapshot.clone(),
         ns: ns.iter().map(Glob::new).collect(),
         limit: 0,
-        walk: WalkOptions::default(),
+        walk: WalkOptions { memory, ..WalkOptions::default() },
     }
 }
 
@@ -54,7 +55,7 @@ pub fn request(of: &Comparison, ns: &[String]) -> DiffRequest {
 pub fn numbers(desk: &Desk, of: &Comparison, meter: &Meter) -> Result<Answer> {
     let workspace = desk.workspace()?;
     let mut first = First { by_namespace: BTreeMap::new(), bytes: 0 };
-    let mut found = diff_into(&workspace, &request(of, &[]), meter, &mut first)?;
+    let mut found = diff_into(&workspace, &request(of, &[], desk.memory), meter, &mut first)?;
     findings::diff(&workspace, &found)?;
     // What changes most comes first; a collection that comes or goes before all others.
     found.namespaces.sort_by_key(|n| {
@@ -94,6 +95,12 @@ impl Sink for First {
         }
         Ok(())
     }
+
+    fn is_full(&self, ns: &Namespace) -> bool {
+        self.by_namespace.get(&ns.to_string()).is_some_and(|known| known.limited)
+    }
+
+    fn passed_over(&mut self, _: &Namespace) {}
 }
 
 /// More documents of one namespace.
@@ -110,7 +117,7 @@ pub fn documents(
     let now = Instant::now();
     let mut more =
         More { ns, filter, skip, room: (MORE, MORE_BYTES), part: Documents::default(), told: now, tell };
-    diff_into(&*desk.workspace()?, &request(of, &[ns.to_owned()]), meter, &mut more)?;
+    diff_into(&*desk.workspace()?, &request(of, &[ns.to_owned()], desk.memory), meter, &mut more)?;
     Ok(Answer::Documents(more.part))
 }
 
@@ -148,4 +155,10 @@ impl Sink for More<'_> {
         }
         Ok(())
     }
+
+    fn is_full(&self, ns: &Namespace) -> bool {
+        self.part.limited || ns.to_string() != self.ns
+    }
+
+    fn passed_over(&mut self, _: &Namespace) {}
 }

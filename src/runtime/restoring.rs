@@ -62,6 +62,8 @@ pub fn run(
         mongod: desk.mongod.as_deref().map(absolute).transpose()?,
         port: None,
         defer_ttl: false,
+        how: Default::default(),
+        memory: Some(desk.memory.bytes()),
     };
     let target: TargetSpec = request.target.parse()?;
     if let TargetSpec::Dump(dir) = &target
@@ -75,6 +77,7 @@ pub fn run(
     let connection = ended.restored.as_ref().map(|r| match r {
         restore::Restored::Isolated { id, .. } => Connection::Isolated(id.clone()),
         restore::Restored::Dump { dir } => Connection::Shown(dir.display().to_string()),
+        restore::Restored::Archive { file } => Connection::Shown(file.display().to_string()),
         restore::Restored::Server { uri } => Connection::Shown(uri.clone()),
     });
     Ok((outcome(&ended, folder), connection))
@@ -136,6 +139,11 @@ fn restored(restored: &restore::Restored) -> Restored {
             kind: "dump directory".into(),
             place: dir.display().to_string(),
             next: "A plain mongodump directory of that state: mongorestore takes it.".into(),
+        },
+        restore::Restored::Archive { file } => Restored {
+            kind: "archive".into(),
+            place: file.display().to_string(),
+            next: "A mongodump archive of that state: mongorestore --archive takes it.".into(),
         },
         restore::Restored::Server { uri } => {
             Restored { kind: "server".into(), place: uri.clone(), next: String::new() }

@@ -171,8 +171,9 @@ fn planned(desk: &Desk, request: &RestoreRequest, meter: &Meter) -> Result<Answe
     let wanted = PlanRequest {
         stop: preview::before(request.bound),
         snapshot: request.snapshot.clone(),
-        walk: WalkOptions::default(),
+        walk: WalkOptions { memory: desk.memory, ..WalkOptions::default() },
         target,
+        how: Default::default(),
         selection: Default::default(),
     };
     let workspace = desk.workspace()?;

@@ -4,7 +4,7 @@
 //!
 //! Knows nothing of stops, plans and targets.
 
-mod archive;
+pub mod archive;
 mod directory;
 mod find;
 mod frames;
@@ -51,4 +51,11 @@ pub fn open(paths: &[PathBuf], unpack_dir: &Path, meter: &Meter) -> Result<Opene
         finder.source(path)?;
     }
     Ok(finder.finish())
+}
+
+/// Reads one archive from end to end, checksums included. A compressed one is unpacked into
+/// `unpack_dir`.
+pub fn read_archive(file: &Path, unpack_dir: &Path, meter: &Meter) -> Result<archive::Archive> {
+    let files = unpack::Files { unpack_dir, meter };
+    archive::read(&files.load(file)?.region, meter)
 }

@@ -8,17 +8,47 @@
 //! Both put `_id` in front. A document that has it elsewhere (the log of a server can make one)
 //! goes by `applyOps`, each operation for itself; that keeps zero timestamps too. Tried on 6.0.5.
 
+use std::time::Duration;
+
 use bson::{Bson, Document, RawDocument};
 
+use crate::domain::how::WriteConcern;
 use crate::domain::text::visible;
 use crate::domain::{Error, Namespace, Result};
 use crate::engine::bson::{Doc, kind};
 use crate::engine::build::Builder;
 
-/// A command is sent when it has reached this many bytes.
+/// A command is sent when it has reached this many bytes, where nothing asks for less.
 pub(super) const BATCH_BYTES: usize = 6 << 20;
 /// A command never holds more documents than this; the server's own limit is 100,000.
 const BATCH_COUNT: usize = 50_000;
+
+/// How long a server may take until other members have what it has; then the write is an error.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Adds the write concern to a command.
+pub(super) fn put_concern(command: &mut Builder, concern: WriteConcern) {
+    command.open(b"writeConcern", kind::DOCUMENT);
+    match concern {
+        WriteConcern::Members(n) => command.int32("w", i32::try_from(n.get()).unwrap_or(i32::MAX)),
+        WriteConcern::Majority => command.string("w", "majority"),
+    }
+    if concern != WriteConcern::default() {
+        command.int32("wtimeout", i32::try_from(PATIENCE.as_millis()).unwrap_or(i32::MAX));
+    }
+    command.close();
+}
+
+/// How documents are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// In order, one after the other.
+    pub ordered: bool,
+    /// Whose acknowledgement is waited for.
+    pub concern: WriteConcern,
+    /// A command is sent when it has reached this many bytes.
+    pub bytes: usize,
+}
 
 /// Which command takes a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,15 +82,15 @@ impl Way {
 pub(super) struct Batch {
     way: Way,
     ns: Namespace,
-    ordered: bool,
+    manner: Manner,
     command: Builder,
     count: usize,
 }
 
 impl Batch {
     /// An empty one.
-    pub fn new(way: Way, ns: &Namespace, ordered: bool) -> Self {
-        let mut batch = Batch { way, ns: ns.clone(), ordered, command: Builder::new(), count: 0 };
+    pub fn new(way: Way, ns: &Namespace, manner: Manner) -> Self {
+        let mut batch = Batch { way, ns: ns.clone(), manner, command: Builder::new(), count: 0 };
         batch.begin();
         batch
     }
@@ -79,16 +109,14 @@ impl Batch {
             // The list is the command; what else it says comes behind.
             Way::Operation => return self.command.open(b"applyOps", kind::ARRAY),
         };
-        self.command.bool("ordered", self.ordered);
+        self.command.bool("ordered", self.manner.ordered);
         self.modes();
         self.command.open(list.as_bytes(), kind::ARRAY);
     }
 
     fn modes(&mut self) {
         self.command.bool("bypassDocumentValidation", true);
-        self.command.open(b"writeConcern", kind::DOCUMENT);
-        self.command.int32("w", 1);
-        self.command.close();
+        put_concern(&mut self.command, self.manner.concern);
     }
 
     /// Whether nothing is in it.
@@ -98,7 +126,7 @@ impl Batch {
 
     /// Whether a document of this size must wait for the next one.
     pub fn is_full_for(&self, size: usize) -> bool {
-        self.count > 0 && (self.count >= BATCH_COUNT || self.command.len() + size + 256 > BATCH_BYTES)
+        self.count > 0 && (self.count >= BATCH_COUNT || self.command.len() + size + 256 > self.manner.bytes)
     }
 
     /// Puts a document in.
@@ -215,6 +243,8 @@ mod tests {
     use super::*;
     use bson::{Timestamp, doc};
 
+    const PLAIN: Manner = Manner { ordered: true, concern: WriteConcern::Majority, bytes: BATCH_BYTES };
+
     fn bytes(d: &Document) -> Vec<u8> {
         bson::serialize_to_vec(d).unwrap()
     }
@@ -250,13 +280,14 @@ mod tests {
                 }] },
             ),
         ] {
-            let mut batch = Batch::new(way, &Namespace::parse("b.c.d"), true);
+            let mut batch = Batch::new(way, &Namespace::parse("b.c.d"), PLAIN);
             assert!(batch.is_empty() && !batch.is_full_for(16 << 20));
             batch.push(&bytes(&document));
             assert!(batch.is_full_for(16 << 20));
             let command = batch.take();
             let name = if way == Way::Insert { "insert" } else { "update" };
-            let mut all = doc! { name: "c.d", "ordered": true, "bypassDocumentValidation": true, "writeConcern": { "w": 1 } };
+            let concern = doc! { "w": "majority", "wtimeout": 600_000 };
+            let mut all = doc! { name: "c.d", "ordered": true, "bypassDocumentValidation": true, "writeConcern": concern };
             all.extend(want);
             assert_eq!(bson::deserialize_from_slice::<Document>(&command).unwrap(), all);
             assert_eq!(document_at(&command, 0).unwrap().bytes(), bytes(&document));
@@ -267,13 +298,13 @@ mod tests {
     #[test]
     fn operations_are_sent_one_by_one() {
         let document = doc! { "x": "y", "_id": 7 };
-        let mut batch = Batch::new(Way::Operation, &Namespace::parse("b.c.d"), true);
+        let mut batch = Batch::new(Way::Operation, &Namespace::parse("b.c.d"), PLAIN);
         for _ in 0..2 {
             batch.push(&bytes(&document));
             let command = batch.take();
             let want = doc! {
                 "applyOps": [{ "op": "i", "ns": "b.c.d", "o": document.clone() }], "allowAtomic": false,
-                "bypassDocumentValidation": true, "writeConcern": { "w": 1 },
+                "bypassDocumentValidation": true, "writeConcern": { "w": "majority", "wtimeout": 600_000 },
             };
             assert_eq!(bson::deserialize_from_slice::<Document>(&command).unwrap(), want);
             let ns = Namespace::parse("b.c.d");
@@ -286,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_refused_document_is_named() {
-        let mut batch = Batch::new(Way::Insert, &Namespace::parse("b.c"), false);
+        let mut batch = Batch::new(Way::Insert, &Namespace::parse("b.c"), Manner { ordered: false, ..PLAIN });
         batch.push(&bytes(&doc! { "_id": 1 }));
         batch.push(&bytes(&doc! { "_id": "x\u{1b}" }));
         let reply =

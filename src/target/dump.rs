@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bson::{Bson, Document};
 use serde_json::json;
 
 use super::MARK;
 use super::dump_names::{file_stem, require_directory_name};
-use super::files::{create_dir, create_file, shown, sync_dir, write_new};
-use super::pull::{Drain, Seen, for_each, pull};
-use super::shape::{compare_indexes, compare_options, document};
-use super::verify::{CollectionCheck, Verification, kind_name};
+use super::files::{create_dir, create_file, partial_of, remove_partial, shown, sync_dir, write_new};
+use super::ledger::{Forgetful, Ledger};
+use super::metadata::{compare_metadata, metadata_json};
+use super::pull::{Drain, Pull, Seen, for_each, threads};
+use super::verify::{CollectionCheck, Verification};
 use crate::domain::progress::{Meter, Phase};
-use crate::domain::{Error, Result};
+use crate::domain::{Class, Error, Result};
 use crate::engine::bson::{MAX_BYTES, int32_at};
 use crate::engine::input::CollectionKind;
 use crate::engine::output::{CollectionSpec, Digest, State};
@@ -29,8 +29,8 @@ pub struct Written {
     /// Where it is: the directory asked for, or the unfinished one beside it when something
     /// differs.
     pub dir: PathBuf,
-    /// What was left out or translated. Nothing so far: a dump takes everything as it is.
-    pub notes: Vec<String>,
+    /// Collections that an earlier try had written, and their documents.
+    pub kept: (u64, u64),
     /// Per collection of the state, in its order: what was written.
     pub digests: Vec<Digest>,
     /// What reading it back gave.
@@ -42,27 +42,47 @@ const CHECKING: &str = "reading the dump back";
 /// Documents gather to this many bytes before they are written.
 const BUFFER: usize = 4 << 20;
 
-/// Writes `state` to `dir`, which must not exist or be an empty directory. `server_version` is
-/// that of the snapshot's server, for `prelude.json`. Blocks.
+/// How to write one.
+#[derive(Clone, Copy)]
+pub struct DumpOptions<'a> {
+    /// That of the snapshot's server, for `prelude.json`.
+    pub server_version: Option<&'a str>,
+    /// Names this restore in what is not complete yet.
+    pub restore_id: &'a str,
+    /// Restores that did not end: what one of them left beside the directory is taken over.
+    pub earlier: &'a [String],
+    /// Knows and learns which collections have been written.
+    pub ledger: &'a dyn Ledger,
+}
+
+impl<'a> DumpOptions<'a> {
+    /// From the beginning, remembering nothing.
+    pub fn new(restore_id: &'a str, server_version: Option<&'a str>) -> Self {
+        DumpOptions { server_version, restore_id, earlier: &[], ledger: &Forgetful }
+    }
+}
+
+/// Writes `state` to `dir`, which must not exist or be an empty directory. Blocks.
 ///
 /// On an error, and when something differs, what was written stays beside `dir` under a name
-/// that says it is partial and names `restore_id`, with a file `pitstop_incomplete` in it.
+/// that says it is partial and names the restore, with a file `pitstop_incomplete` in it.
 pub fn write_dump(
     dir: &Path,
     state: &dyn State,
-    server_version: Option<&str>,
-    restore_id: &str,
+    options: &DumpOptions<'_>,
     meter: &Meter,
 ) -> Result<Written> {
     let dir = std::path::absolute(dir).map_err(|e| Error::failed(WRITING, shown(dir), e))?;
     require_free_name(&dir)?;
     // Names are judged before anything is created.
     state.collections().iter().try_for_each(|spec| require_directory_name(&spec.ns.db))?;
-    let partial = partial_of(&dir, restore_id)?;
-    write_at(&dir, &partial, state, server_version, meter).map_err(|mut error| {
+    let partial = partial_of(&dir, options.restore_id, WRITING)?;
+    write_at(&dir, &partial, state, options, meter).map_err(|mut error| {
         if fs::symlink_metadata(&partial).is_ok() {
-            let left =
-                format!("what was written so far is {}; it is incomplete and can go.", shown(&partial));
+            let left = format!(
+                "what was written so far is {}; it is incomplete: the same command goes on from there, or it can go.",
+                shown(&partial)
+            );
             error.hint = if error.hint.is_empty() { left } else { format!("{} {left}", error.hint) };
         }
         error
@@ -73,22 +93,23 @@ fn write_at(
     dir: &Path,
     partial: &Path,
     state: &dyn State,
-    server_version: Option<&str>,
+    options: &DumpOptions<'_>,
     meter: &Meter,
 ) -> Result<Written> {
     let failed = |path: &Path, e: io::Error| Error::failed(WRITING, shown(path), e);
     if let Some(parent) = dir.parent() {
         fs::create_dir_all(parent).map_err(|e| failed(parent, e))?;
     }
-    create_dir(partial).map_err(|e| failed(partial, e))?;
-    let mark = partial.join(MARK);
-    let started = json!({ "time": super::now() }).to_string();
-    write_new(&mark, started.as_bytes()).map_err(|e| failed(&mark, e))?;
-
-    let files = lay_out(partial, state)?;
     let specs = state.collections();
-    meter.enter(Phase::Load, specs.iter().map(|s| s.documents).sum());
-    let seen = pull(state, threads(), WRITING, meter, |collection, _chunk| {
+    let kept = begin(dir, partial, specs, options, meter)?;
+    for (spec, seen) in specs.iter().zip(&kept) {
+        seen.as_ref().map_or(Ok(()), |seen| options.ledger.note(&spec.ns, seen))?;
+    }
+    let files = lay_out(partial, state, &kept)?;
+    let to_write = specs.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
+    meter.enter(Phase::Load, to_write.map(|(s, _)| s.documents).sum());
+    let pull = Pull { state, threads: threads(), doing: WRITING, meter, kept: &kept, ledger: options.ledger };
+    let seen = pull.run(|collection, _chunk| {
         let out = files.get(collection).and_then(|f| f.data.clone()).ok_or_else(|| {
             Box::new(Error::failed(WRITING, shown(partial), "documents belong to no collection with data"))
         })?;
@@ -100,17 +121,20 @@ fn write_at(
     }
     let prelude = partial.join("prelude.json");
     let versions = json!({
-        "ServerVersion": server_version.unwrap_or("unknown"),
+        "ServerVersion": options.server_version.unwrap_or("unknown"),
         "ToolVersion": concat!("pitstop ", env!("CARGO_PKG_VERSION")),
     });
     write_new(&prelude, versions.to_string().as_bytes()).map_err(|e| failed(&prelude, e))?;
 
-    let verification = verify(partial, state, &files, &seen, meter)?;
+    let verification = verify(partial, state, &files, (&seen, &kept), meter)?;
     let digests: Vec<Digest> = seen.iter().map(|s| s.digest).collect();
+    let sent_before = kept.iter().flatten();
+    let kept = (sent_before.clone().count() as u64, sent_before.map(|s| s.digest.count).sum());
     if !verification.ok() {
-        return Ok(Written { dir: partial.to_owned(), notes: Vec::new(), digests, verification });
+        return Ok(Written { dir: partial.to_owned(), kept, digests, verification });
     }
     sync_tree(partial, &files).map_err(|e| failed(partial, e))?;
+    let mark = partial.join(MARK);
     fs::remove_file(&mark).map_err(|e| failed(&mark, e))?;
     sync_dir(partial).map_err(|e| failed(partial, e))?;
     // Onto an empty directory this is atomic; onto anything else the system refuses.
@@ -120,11 +144,79 @@ fn write_at(
     if let Some(parent) = dir.parent() {
         sync_dir(parent).map_err(|e| failed(parent, e))?;
     }
-    Ok(Written { dir: dir.to_owned(), notes: Vec::new(), digests, verification })
+    Ok(Written { dir: dir.to_owned(), kept, digests, verification })
 }
 
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from)
+/// Makes the marked directory, or takes over what an earlier try left; gives what that has
+/// written of each collection, proven.
+fn begin(
+    dir: &Path,
+    partial: &Path,
+    specs: &[CollectionSpec],
+    options: &DumpOptions<'_>,
+    meter: &Meter,
+) -> Result<Vec<Option<Seen>>> {
+    let failed = |path: &Path, e: io::Error| Box::new(Error::failed(WRITING, shown(path), e));
+    let mut left = None;
+    for id in options.earlier {
+        let old = partial_of(dir, id, WRITING)?;
+        // Without the mark it is not known what it is.
+        if left.is_none() && old.join(MARK).is_file() {
+            fs::rename(&old, partial).map_err(|e| failed(&old, e))?;
+            left = Some(());
+        } else {
+            remove_partial(dir, id)?;
+        }
+    }
+    if left.is_none() {
+        create_dir(partial).map_err(|e| failed(partial, e))?;
+        let mark = partial.join(MARK);
+        let started = json!({ "time": super::now() }).to_string();
+        write_new(&mark, started.as_bytes()).map_err(|e| failed(&mark, e))?;
+        return Ok(vec![None; specs.len()]);
+    }
+    let data = |spec: &CollectionSpec| {
+        partial.join(&spec.ns.db).join(format!("{}.bson", file_stem(&spec.data_ns().coll)))
+    };
+    let claim =
+        |spec: &CollectionSpec| options.ledger.noted(&spec.ns).filter(|_| spec.kind != CollectionKind::View);
+    meter.enter(Phase::Verify, specs.iter().filter_map(claim).map(|s| s.digest.count).sum());
+    let mut kept = vec![None; specs.len()];
+    let mut stays = Vec::new();
+    for (spec, kept) in specs.iter().zip(&mut kept) {
+        let Some(claim) = claim(spec) else { continue };
+        let path = data(spec);
+        match read_back(&path, spec.ordered, meter) {
+            Ok(found) if found == claim => {
+                *kept = Some(found);
+                stays.push(path);
+            }
+            Err(error) if error.class == Class::Interrupted => return Err(error),
+            _ => {}
+        }
+    }
+    clear(partial, &stays).map_err(|e| failed(partial, e))?;
+    Ok(kept)
+}
+
+/// Removes everything in a directory of ours but its mark and these files.
+fn clear(partial: &Path, stays: &[PathBuf]) -> io::Result<()> {
+    for entry in fs::read_dir(partial)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            for file in fs::read_dir(entry.path())? {
+                let file = file?;
+                match file.file_type()?.is_dir() {
+                    true => fs::remove_dir_all(file.path())?,
+                    false if stays.contains(&file.path()) => {}
+                    false => fs::remove_file(file.path())?,
+                }
+            }
+        } else if entry.file_name() != MARK {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn require_free_name(dir: &Path) -> Result<()> {
@@ -144,27 +236,6 @@ fn require_free_name(dir: &Path) -> Result<()> {
     }
 }
 
-/// Removes what an unfinished restore of that id left beside `dir`; says whether there was
-/// anything. Only the directory whose name is made of both is ours.
-pub fn remove_partial(dir: &Path, restore_id: &str) -> Result<bool> {
-    let partial = partial_of(dir, restore_id)?;
-    match fs::symlink_metadata(&partial) {
-        Ok(meta) if meta.is_dir() => fs::remove_dir_all(&partial)
-            .map(|()| true)
-            .map_err(|e| Box::new(Error::failed("removing the unfinished dump", shown(&partial), e))),
-        _ => Ok(false),
-    }
-}
-
-fn partial_of(dir: &Path, restore_id: &str) -> Result<PathBuf> {
-    let Some(name) = dir.file_name() else {
-        return Error::usage(WRITING, shown(dir), "this names no new directory").hint("name one.").err();
-    };
-    let mut name = name.to_owned();
-    name.push(format!(".partial-{restore_id}"));
-    Ok(dir.with_file_name(name))
-}
-
 /// The files of one collection.
 struct Files {
     metadata: PathBuf,
@@ -172,7 +243,7 @@ struct Files {
 }
 
 /// Makes the directories and the metadata; no data file is open yet.
-fn lay_out(root: &Path, state: &dyn State) -> Result<Vec<Files>> {
+fn lay_out(root: &Path, state: &dyn State, kept: &[Option<Seen>]) -> Result<Vec<Files>> {
     let lay = |(at, spec): (usize, &CollectionSpec)| {
         let dir = root.join(&spec.ns.db);
         let failed = |path: &Path, e: io::Error| Error::failed(WRITING, shown(path), e);
@@ -186,35 +257,13 @@ fn lay_out(root: &Path, state: &dyn State) -> Result<Vec<Files>> {
             Arc::new(Out::new(path, state.chunks(at)))
         });
         // An empty collection has an empty file.
-        if let Some(out) = data.as_ref().filter(|_| state.chunks(at) == 0) {
+        let there = kept.get(at).is_some_and(Option::is_some);
+        if let Some(out) = data.as_ref().filter(|_| state.chunks(at) == 0 && !there) {
             out.open()?;
         }
         Ok(Files { metadata, data })
     };
     state.collections().iter().enumerate().map(lay).collect()
-}
-
-fn metadata_json(spec: &CollectionSpec) -> Result<String> {
-    let decode = |bytes: &[u8], what: &str| {
-        document(bytes).map(|d| Bson::Document(d).into_canonical_extjson()).map_err(|why| {
-            Error::failed(
-                WRITING,
-                format_args!("{:?}", spec.ns.to_string()),
-                format_args!("its {what} cannot be written as JSON: {why}"),
-            )
-        })
-    };
-    let indexes =
-        spec.indexes.iter().map(|i| decode(i, "index")).collect::<std::result::Result<Vec<_>, _>>()?;
-    let mut metadata = serde_json::Map::new();
-    let options = decode(&spec.options, "options")?;
-    if options.as_object().is_some_and(|o| !o.is_empty()) {
-        metadata.insert("options".to_owned(), options);
-    }
-    metadata.insert("indexes".to_owned(), indexes.into());
-    metadata.insert("collectionName".to_owned(), spec.ns.coll.clone().into());
-    metadata.insert("type".to_owned(), kind_name(spec.kind).into());
-    Ok(serde_json::Value::Object(metadata).to_string())
 }
 
 /// A data file that several chunks write at once: each takes a stretch of it for itself.
@@ -286,7 +335,7 @@ fn verify(
     root: &Path,
     state: &dyn State,
     files: &[Files],
-    sent: &[Seen],
+    (sent, kept): (&[Seen], &[Option<Seen>]),
     meter: &Meter,
 ) -> Result<Verification> {
     meter.enter(Phase::Verify, sent.iter().map(|s| s.digest.count).sum());
@@ -294,11 +343,15 @@ fn verify(
     let checks = Mutex::new(Vec::with_capacity(specs.len()));
     for_each(threads(), specs.len(), |at| {
         let (Some(spec), Some(files)) = (specs.get(at), files.get(at)) else { return Ok(()) };
-        let found = match &files.data {
-            Some(out) => read_back(&out.path, spec.ordered, meter)?,
-            None => Seen::default(),
+        let found = match (&files.data, kept.get(at).copied().flatten()) {
+            // Read when it was taken over.
+            (_, Some(seen)) => seen,
+            (Some(out), None) => read_back(&out.path, spec.ordered, meter)?,
+            (None, None) => Seen::default(),
         };
-        let (options, indexes) = compare_metadata(spec, &files.metadata)?;
+        let broken = |why: String| Box::new(Error::failed(CHECKING, shown(&files.metadata), why));
+        let text = fs::read_to_string(&files.metadata).map_err(|e| broken(e.to_string()))?;
+        let (options, indexes) = compare_metadata(spec, &text).map_err(broken)?;
         let want = sent.get(at).copied().unwrap_or_default();
         let check = CollectionCheck::compared(spec, &want, &found, options, indexes);
         checks.lock().unwrap_or_else(PoisonError::into_inner).push(check);
@@ -311,7 +364,7 @@ fn verify(
         return Error::failed(CHECKING, shown(root), "the file that marks it as unfinished has vanished")
             .err();
     }
-    Ok(Verification { collections })
+    Ok(Verification::of(collections))
 }
 
 fn read_back(path: &Path, ordered: bool, meter: &Meter) -> Result<Seen> {
@@ -343,32 +396,6 @@ fn read_back(path: &Path, ordered: bool, meter: &Meter) -> Result<Seen> {
     }
     meter.add(seen.digest.count - told.count, seen.digest.bytes - told.bytes);
     Ok(seen)
-}
-
-/// Reads the metadata as a restoring tool would and compares it with the state.
-fn compare_metadata(spec: &CollectionSpec, path: &Path) -> Result<(Vec<String>, Vec<String>)> {
-    let broken = |why: String| Error::failed(CHECKING, shown(path), why);
-    let text = fs::read_to_string(path).map_err(|e| broken(e.to_string()))?;
-    let json: serde_json::Value = serde_json::from_str(&text).map_err(|e| broken(e.to_string()))?;
-    let found = match Bson::try_from(json).map_err(|e| broken(e.to_string()))? {
-        Bson::Document(found) => found,
-        _ => return Err(Box::new(broken("it is no object".to_owned()))),
-    };
-    let empty = Document::new();
-    let want = document(&spec.options).map_err(broken)?;
-    let mut options = compare_options(&want, found.get_document("options").unwrap_or(&empty));
-    let says = |key: &str| found.get_str(key).unwrap_or_default();
-    if says("collectionName") != spec.ns.coll || says("type") != kind_name(spec.kind) {
-        options.push("the metadata name another collection or type".to_owned());
-    }
-    let want = spec
-        .indexes
-        .iter()
-        .map(|i| document(i).map_err(broken))
-        .collect::<std::result::Result<Vec<_>, _>>()?;
-    let listed = found.get_array("indexes").map(Vec::as_slice).unwrap_or_default();
-    let listed: Vec<Document> = listed.iter().filter_map(Bson::as_document).cloned().collect();
-    Ok((options, compare_indexes(&want, &listed)))
 }
 
 /// Makes files and names last, in parallel: each sync waits for the disk.

@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::domain::{Error, Result};
 
@@ -60,4 +60,36 @@ pub(super) fn own_empty_dir(dir: &Path, doing: &str, hint: &str) -> Result<()> {
         }
         Err(e) => Err(Box::new(failed(e))),
     }
+}
+
+/// Where something is written before it is complete: beside its place, under a name that says so
+/// and names the restore.
+pub(super) fn partial_of(place: &Path, restore_id: &str, doing: &str) -> Result<PathBuf> {
+    let Some(name) = place.file_name() else {
+        return Error::usage(doing, shown(place), "this names nothing new").hint("name a new one.").err();
+    };
+    let mut name = name.to_owned();
+    name.push(format!(".partial-{restore_id}"));
+    Ok(place.with_file_name(name))
+}
+
+/// Which of these restores has left something beside this place.
+pub fn any_partial(place: &Path, restores: &[String]) -> Option<String> {
+    let left = |id: &&String| {
+        partial_of(place, id, "looking").is_ok_and(|partial| fs::symlink_metadata(partial).is_ok())
+    };
+    restores.iter().rev().find(left).cloned()
+}
+
+/// Removes what an unfinished restore of that id left beside its place, a dump directory or an
+/// archive; says whether there was anything. Only what bears the name made of both is ours.
+pub fn remove_partial(place: &Path, restore_id: &str) -> Result<bool> {
+    let doing = "removing what an unfinished restore left";
+    let partial = partial_of(place, restore_id, doing)?;
+    let removed = match fs::symlink_metadata(&partial) {
+        Ok(meta) if meta.is_dir() => fs::remove_dir_all(&partial),
+        Ok(meta) if meta.is_file() => fs::remove_file(&partial),
+        _ => return Ok(false),
+    };
+    removed.map(|()| true).map_err(|e| Box::new(Error::failed(doing, shown(&partial), e)))
 }

@@ -4,18 +4,16 @@
 //! Two starts: the first listens on nothing but a socket in a 0700 directory, where the first
 //! user is made; the second listens on 127.0.0.1 and lets nobody in without the password.
 
-use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
-use std::net::{Ipv4Addr, TcpListener};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bson::doc;
 
 use super::MARK;
-use super::files::{own_empty_dir, replace_file, shown, write_new};
+use super::files::{own_empty_dir, shown, write_new};
+use super::launch::{Launcher, Listen, blocking, last_words, listen, log_in, require_free};
 use super::mongod::Mongod;
 use super::process::Process;
 use super::server::Server;
@@ -33,7 +31,7 @@ pub(super) const MARKER: &str = "pitstop-target.json";
 /// How long a server may take to end before it is killed.
 pub const GRACE: Duration = Duration::from_secs(60);
 
-const STARTING: &str = "starting the isolated server";
+pub(super) const STARTING: &str = "starting the isolated server";
 
 /// How to start a server.
 #[derive(Debug, Clone)]
@@ -46,12 +44,14 @@ pub struct IsolatedOptions {
     pub port: Option<u16>,
     /// Its cache in GiB; the server accepts 0.25 at least.
     pub cache_gb: f64,
+    /// Where its data go, if not into its directory; same rules. Has to be absolute.
+    pub dbpath: Option<PathBuf>,
 }
 
 impl IsolatedOptions {
     /// Any free port, and a quarter of the memory (4 GiB at most) as cache.
     pub fn new(dir: PathBuf, mongod: Mongod) -> Self {
-        IsolatedOptions { dir, mongod, port: None, cache_gb: default_cache_gb() }
+        IsolatedOptions { dir, mongod, port: None, cache_gb: default_cache_gb(), dbpath: None }
     }
 }
 
@@ -68,8 +68,10 @@ pub fn default_cache_gb() -> f64 {
 pub struct Isolated {
     /// Names it in the registry.
     pub id: String,
-    /// Its directory: data, log, password.
+    /// Its directory: log, password, and the data unless they are elsewhere.
     pub dir: PathBuf,
+    /// Where its data are.
+    pub dbpath: PathBuf,
     /// Its process id.
     pub pid: u32,
     /// When its process started, in clock ticks since boot.
@@ -80,6 +82,8 @@ pub struct Isolated {
     pub user: String,
     /// A file of mode 0600 that holds nothing but the password.
     pub password_file: PathBuf,
+    /// The replica set that it is the one node of.
+    pub replset: Option<String>,
 }
 
 impl Isolated {
@@ -95,17 +99,39 @@ impl Isolated {
         }
         let io = |path: &Path, e: std::io::Error| Error::failed(STARTING, shown(path), e);
         let id = super::random_id()?;
-        let marker = dir.join(MARKER);
-        write_new(&marker, format!("{{\"id\":\"{id}\"}}\n").as_bytes()).map_err(|e| io(&marker, e))?;
+        let data = match &o.dbpath {
+            None => {
+                let data = dir.join("data");
+                super::files::create_dir(&data).map_err(|e| io(&data, e))?;
+                data
+            }
+            Some(path) => {
+                own_empty_dir(path, "preparing the directory for the data", hint)?;
+                fs::canonicalize(path).map_err(|e| io(path, e))?
+            }
+        };
+        // Says in both places whose they are, and here where the data are.
+        for place in [dir.join(MARKER), data.join(MARKER)] {
+            if place.starts_with(&data) && o.dbpath.is_none() {
+                continue;
+            }
+            let marker = serde_json::json!({ "id": id, "dbpath": data });
+            write_new(&place, format!("{marker}\n").as_bytes()).map_err(|e| io(&place, e))?;
+        }
         let mark = dir.join(MARK);
         write_new(&mark, super::now().as_bytes()).map_err(|e| io(&mark, e))?;
-        let data = dir.join("data");
-        super::files::create_dir(&data).map_err(|e| io(&data, e))?;
         let password = password()?;
         let password_file = dir.join("password");
         write_new(&password_file, password.as_bytes()).map_err(|e| io(&password_file, e))?;
 
-        let launcher = Launcher { dir: dir.clone(), data, mongod: o.mongod.path, cache_gb: o.cache_gb };
+        let launcher = Launcher {
+            id: id.clone(),
+            dir: dir.clone(),
+            data: data.clone(),
+            mongod: o.mongod.path,
+            cache_gb: o.cache_gb,
+            replset: None,
+        };
         create_user(&launcher, &password).await?;
         meter.add(1, 0);
         meter.check(STARTING)?;
@@ -114,17 +140,81 @@ impl Isolated {
         let isolated = Isolated {
             id,
             dir,
+            dbpath: data,
             pid: process.pid,
             start_time: process.start_time,
             port,
             user: USER.to_owned(),
             password_file,
+            replset: None,
         };
         // Proves that it lets us in, before anybody relies on it.
         isolated.connect().await?;
         meter.add(1, 0);
         launched.keep();
         Ok(isolated)
+    }
+
+    /// The same server once more on its data, after it has ended: alone, or as a member of the
+    /// set that it names. On the port it had if that is free, else, alone, on another.
+    pub async fn start_again(&self, mongod: &Mongod, replset: Option<&str>) -> Result<Isolated> {
+        let launcher = Launcher {
+            id: self.id.clone(),
+            dir: self.dir.clone(),
+            data: self.dbpath.clone(),
+            mongod: mongod.path.clone(),
+            cache_gb: default_cache_gb(),
+            replset: replset.map(str::to_owned),
+        };
+        // The set knows its member by the port.
+        let wanted = Some(self.port).filter(|port| replset.is_some() || require_free(*port).is_ok());
+        let (launched, port) = listen(&launcher, wanted).await?;
+        let again = Isolated {
+            pid: launched.process.pid,
+            start_time: launched.process.start_time,
+            port,
+            replset: launcher.replset.clone(),
+            ..self.clone()
+        };
+        Server::connect_early(&again.uri_with_password()?).await?;
+        launched.keep();
+        Ok(again)
+    }
+
+    /// Ends it and starts it as the only node of a replica set: primary, with a key that members
+    /// to come need, still on the loopback, still without expiry.
+    pub async fn become_replica_set(&self, mongod: &Mongod, name: &str) -> Result<Isolated> {
+        let doing = "making the isolated server a replica set";
+        let key = self.key_file();
+        if fs::symlink_metadata(&key).is_err() {
+            write_new(&key, key_text()?.as_bytes()).map_err(|e| Error::failed(doing, shown(&key), e))?;
+        }
+        self.stop().await?;
+        let again = self.start_again(mongod, Some(name)).await?;
+        let server = Server::connect_early(&again.uri_with_password()?).await?;
+        let member = doc! { "_id": 0, "host": format!("127.0.0.1:{}", again.port) };
+        let config = doc! { "_id": name, "members": [member] };
+        let initiated = server.run("admin", doc! { "replSetInitiate": config }).await;
+        initiated.map_err(|e| Error::failed(doing, format_args!("{name:?}"), e))?;
+        let begun = std::time::Instant::now();
+        loop {
+            let hello = server.run("admin", doc! { "hello": 1 }).await;
+            if hello.as_ref().is_ok_and(|h| h.get_bool("isWritablePrimary").unwrap_or(false)) {
+                return Ok(again);
+            }
+            if begun.elapsed() > GRACE {
+                let cause = hello.map_or_else(|e| e, |h| h.to_string());
+                return Error::failed(doing, format_args!("{name:?}"), visible(&cause))
+                    .hint(format_args!("its log is {}.", shown(&again.log())))
+                    .err();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The key by which members of its set know each other; there once it is one.
+    pub fn key_file(&self) -> PathBuf {
+        self.dir.join("keyfile")
     }
 
     /// Connects as its user.
@@ -143,11 +233,6 @@ impl Isolated {
             Error::failed("reading the password of the isolated server", shown(&self.password_file), e)
         })?;
         Ok(uri(&self.user, Some(password.trim_end()), self.port))
-    }
-
-    /// Where its data are.
-    pub fn dbpath(&self) -> PathBuf {
-        self.dir.join("data")
     }
 
     /// Its log.
@@ -170,7 +255,7 @@ impl Isolated {
 
     /// Ends it and waits for that; its data stay.
     pub async fn stop(&self) -> Result<()> {
-        let (process, dbpath) = (self.process(), self.dbpath());
+        let (process, dbpath) = (self.process(), self.dbpath.clone());
         blocking(move || process.stop(&dbpath, GRACE)).await
     }
 
@@ -186,16 +271,20 @@ pub(super) fn uri(user: &str, password: Option<&str>, port: u16) -> String {
     format!("mongodb://{}{password}@127.0.0.1:{port}/?authSource=admin&directConnection=true", encoded(user))
 }
 
-fn log_in(dir: &Path) -> PathBuf {
-    dir.join("mongod.log")
-}
-
 /// 32 letters and digits: 190 bits.
 fn password() -> Result<String> {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut bytes = [0; 32];
+    letters::<32>(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+}
+
+/// A key file's text is base64.
+fn key_text() -> Result<String> {
+    letters::<512>(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+}
+
+fn letters<const N: usize>(alphabet: &[u8; 64]) -> Result<String> {
+    let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|e| Error::failed("asking the system for random bytes", "", e))?;
-    Ok(bytes.iter().map(|b| char::from(LETTERS[usize::from(b & 63)])).collect())
+    Ok(bytes.iter().map(|b| char::from(alphabet[usize::from(b & 63)])).collect())
 }
 
 /// The first start: nothing listens but a socket nobody else can reach; makes the user.
@@ -226,175 +315,4 @@ fn socket_dir(dir: &Path) -> Result<(PathBuf, Option<tempfile::TempDir>)> {
         .tempdir()
         .map_err(|e| Error::failed(STARTING, "while making a directory for its socket", e))?;
     Ok((temporary.path().to_owned(), Some(temporary)))
-}
-
-/// The second start: on the loopback, with access control.
-async fn listen(launcher: &Launcher, wanted: Option<u16>) -> Result<(Launched, u16)> {
-    // A free port can be taken, for a moment even, between looking and using it: look again.
-    let mut attempts = if wanted.is_some() { 1 } else { 5 };
-    loop {
-        let port = wanted.map_or_else(free_port, Ok)?;
-        match launcher.launch(Listen::Loopback(port)).await {
-            Ok(launched) => return Ok((launched, port)),
-            Err(error) => {
-                attempts -= 1;
-                if attempts == 0 || !error.cause.contains("Address already in use") {
-                    return Err(error);
-                }
-            }
-        }
-    }
-}
-
-fn free_port() -> Result<u16> {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr());
-    port.map(|a| a.port()).map_err(|e| Box::new(Error::failed("looking for a free port", "on 127.0.0.1", e)))
-}
-
-fn require_free(port: u16) -> Result<()> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop).map_err(|e| {
-        Box::new(
-            Error::failed(
-                STARTING,
-                format_args!("on 127.0.0.1:{port}"),
-                format_args!("the port cannot be used: {e}"),
-            )
-            .hint("name another port, or none: then a free one is found."),
-        )
-    })
-}
-
-enum Listen {
-    Socket(PathBuf),
-    Loopback(u16),
-}
-
-#[derive(Clone)]
-struct Launcher {
-    dir: PathBuf,
-    data: PathBuf,
-    mongod: PathBuf,
-    cache_gb: f64,
-}
-
-impl Launcher {
-    /// Starts the server; done when it accepts connections. Runs off the async threads, so that
-    /// nobody can give up between the start and the guard that ends it.
-    async fn launch(&self, listen: Listen) -> Result<Launched> {
-        let launcher = self.clone();
-        blocking(move || launcher.launch_now(&listen)).await
-    }
-
-    fn launch_now(&self, listen: &Listen) -> Result<Launched> {
-        let (log, pid_file, said) =
-            (log_in(&self.dir), self.dir.join("mongod.pid"), self.dir.join("mongod.out"));
-        let failed = |e: std::io::Error| Error::failed(STARTING, shown(&self.mongod), e);
-        let out = replace_file(&said).map_err(failed)?;
-        let mut command = Command::new(&self.mongod);
-        command
-            .arg("--dbpath")
-            .arg(&self.data)
-            .arg("--logpath")
-            .arg(&log)
-            .arg("--pidfilepath")
-            .arg(&pid_file);
-        command.args(["--logappend", "--fork", "--auth"]);
-        command.args(["--setParameter", "ttlMonitorEnabled=false"]);
-        command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
-        command.arg("--wiredTigerCacheSizeGB").arg(format!("{:.2}", self.cache_gb.max(0.25)));
-        match listen {
-            Listen::Socket(path) => command.arg("--bind_ip").arg(path),
-            Listen::Loopback(port) => command
-                .args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--port", &port.to_string()])
-                .args(["--setParameter", "enableLocalhostAuthBypass=false"]),
-        };
-        // The daemon leads a session of its own and closes what it inherits.
-        let status = command
-            .stdin(Stdio::null())
-            .stdout(out.try_clone().map_err(failed)?)
-            .stderr(out)
-            .current_dir(&self.dir)
-            .status()
-            .map_err(failed)?;
-        let pid = fs::read_to_string(&pid_file).ok().and_then(|text| text.trim().parse().ok());
-        let process = pid.and_then(Process::of).filter(|p| p.serves(&self.data));
-        match process {
-            Some(process) if status.success() => {
-                Ok(Launched { process, data: self.data.clone(), armed: true })
-            }
-            left => {
-                // Whatever is left of it must not stay behind.
-                let guard = left.map(|process| Launched { process, data: self.data.clone(), armed: true });
-                drop(guard);
-                let mut why = last_words(&log);
-                if why.is_empty() {
-                    why = visible(tail(&said).trim()).into_owned();
-                }
-                Error::failed(STARTING, shown(&self.dir), format_args!("mongod gave up ({status}): {why}"))
-                    .hint(format_args!("its log is {}.", shown(&log)))
-                    .err()
-            }
-        }
-    }
-}
-
-/// A started server that is stopped again unless somebody keeps it.
-struct Launched {
-    process: Process,
-    data: PathBuf,
-    armed: bool,
-}
-
-impl Launched {
-    fn keep(mut self) {
-        self.armed = false;
-    }
-
-    async fn stop(mut self) -> Result<()> {
-        self.armed = false;
-        let (process, data) = (self.process, self.data.clone());
-        blocking(move || process.stop(&data, GRACE)).await
-    }
-}
-
-impl Drop for Launched {
-    fn drop(&mut self) {
-        if self.armed {
-            // Nobody is left to be told; the error that led here is being reported.
-            let _ = self.process.stop(&self.data, Duration::from_secs(10));
-        }
-    }
-}
-
-/// Runs something that blocks without holding up the async threads.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|e| Error::failed("running a worker thread", "", e).err())
-}
-
-/// The errors at the end of a server's log, or its last lines.
-pub(super) fn last_words(log: &Path) -> String {
-    let text = tail(log);
-    let lines: Vec<&str> = text.lines().filter(|l| !l.is_empty()).collect();
-    let errors: Vec<&str> =
-        lines.iter().copied().filter(|l| l.contains("\"s\":\"E\"") || l.contains("\"s\":\"F\"")).collect();
-    let chosen = if errors.is_empty() { lines } else { errors };
-    let last = chosen.iter().rev().take(3).rev();
-    let short = |line: &&str| visible(&line.chars().take(500).collect::<String>()).into_owned();
-    last.map(short).collect::<Vec<_>>().join("\n")
-}
-
-fn tail(path: &Path) -> String {
-    let read = || {
-        let mut file = File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(64 * 1024)))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        std::io::Result::Ok(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    read().unwrap_or_default()
 }

@@ -1,16 +1,23 @@
 //! Writes a state to a server: collections, then documents in parallel batches, then indexes.
-//! The mark stands before the first of these; only a verification takes it away.
+//! The mark stands before the first of these; only a verification takes it away. What an earlier
+//! try has left is kept where reading it proves it, and made anew elsewhere.
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use bson::{Document, doc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::task::JoinHandle;
 
-use super::batch::{Batch, Way, check_reply};
-use super::pull::{Drain, Seen, pull};
+use super::batch::put_concern;
+use super::ledger::{Forgetful, Ledger};
+use super::limit::Limiter;
+use super::pull::{Pull, Seen};
 use super::server::Server;
 use super::shape::{Shape, expires, index_name, shape};
 use super::verify::Verification;
+use super::writer::Writer;
+use crate::domain::how::WriteConcern;
 use crate::domain::namespace::Treatment;
 use crate::domain::progress::{Meter, Phase};
 use crate::domain::{Error, Namespace, Result};
@@ -32,7 +39,7 @@ pub enum Ttl {
 }
 
 /// How to load.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LoadOptions {
     /// Threads that pull documents, and commands under way at a time.
     pub workers: usize,
@@ -40,19 +47,47 @@ pub struct LoadOptions {
     pub ttl: Ttl,
     /// Names this restore in the mark on the target.
     pub restore_id: String,
+    /// Whose acknowledgement every write waits for.
+    pub write_concern: WriteConcern,
+    /// At most this many bytes a second, written or read back.
+    pub rate: Option<NonZeroU64>,
+    /// Restores that did not end, whose marks may stand on the target: what they left is taken
+    /// over. With none the target has to be empty.
+    pub earlier: Vec<String>,
+    /// Knows and learns which collections have arrived.
+    pub ledger: Arc<dyn Ledger>,
+}
+
+impl LoadOptions {
+    /// A load of that name: as many workers as processors, two at least; into an empty target.
+    pub fn new(restore_id: impl Into<String>, ttl: Ttl) -> Self {
+        LoadOptions {
+            workers: super::pull::threads().max(2),
+            ttl,
+            restore_id: restore_id.into(),
+            write_concern: WriteConcern::default(),
+            rate: None,
+            earlier: Vec::new(),
+            ledger: Arc::new(Forgetful),
+        }
+    }
 }
 
 /// What was written.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// Per collection of the state, in its order: what was sent.
+    /// Per collection of the state, in its order: what was sent, now or by an earlier try.
     pub digests: Vec<Digest>,
     /// What was left out or translated.
     pub notes: Vec<String>,
     /// Expiries that were not built.
     pub deferred_ttl: Vec<String>,
+    /// Collections of an earlier try that were kept, and their documents.
+    pub kept: (u64, u64),
     /// As `digests`, with the order of documents where that is part of the state.
     pub(super) seen: Vec<Seen>,
+    /// Which of them an earlier try had sent and this one has read.
+    pub(super) proven: Vec<Option<Seen>>,
     pub(super) ttl: Ttl,
 }
 
@@ -60,92 +95,131 @@ const DOING: &str = "loading the target";
 
 impl Server {
     /// Creates all collections, writes all documents, builds all indexes. The target must be
-    /// empty. Needs a multi-threaded tokio runtime. On an error the target stays marked.
+    /// empty but for what earlier tries left. Needs a multi-threaded tokio runtime. On an error
+    /// the target stays marked.
     pub async fn load(&self, state: &dyn State, opts: &LoadOptions, meter: &Meter) -> Result<Loaded> {
-        let (loaded, shapes) = self.load_documents(state, opts, meter).await?;
+        let load = Load { server: self, opts, limiter: opts.limiter(), meter };
+        let (loaded, shapes) = load.documents(state).await?;
         meter.enter(Phase::Index, shapes.iter().map(|s| s.build.len() as u64).sum());
-        self.build_all(state.collections(), &shapes, opts.workers, meter).await?;
+        load.build_all(state.collections(), &shapes).await?;
         Ok(loaded)
     }
 
-    /// [`Server::load`] and [`Server::verify`] in one: the documents are read back while the
-    /// indexes are built, which does not change them. The phase of indexes counts both.
-    pub async fn load_and_verify(
+    /// [`Server::load`], and reading everything back while the indexes are built, which does not
+    /// change documents. The phase of indexes counts both. The mark stays.
+    pub async fn load_and_compare(
         &self,
         state: &dyn State,
         opts: &LoadOptions,
         meter: &Meter,
     ) -> Result<(Loaded, Verification)> {
         let specs = state.collections();
-        let (loaded, shapes) = self.load_documents(state, opts, meter).await?;
+        let load = Load { server: self, opts, limiter: opts.limiter(), meter };
+        let (loaded, shapes) = load.documents(state).await?;
         let documents: u64 = loaded.digests.iter().map(|d| d.count).sum();
         meter.enter(Phase::Index, documents + shapes.iter().map(|s| s.build.len() as u64).sum::<u64>());
-        let built = self.build_all(specs, &shapes, opts.workers, meter);
-        let ((), found) = tokio::try_join!(built, self.read_all(specs, meter))?;
+        let built = load.build_all(specs, &shapes);
+        let read = self.read_all(specs, &loaded.proven, load.limiter.as_ref(), meter);
+        let ((), found) = tokio::try_join!(built, read)?;
         meter.enter(Phase::Verify, 0);
         let verification = self.compare(specs, &loaded, &found, meter).await?;
         Ok((loaded, verification))
     }
+}
 
-    async fn load_documents(
-        &self,
-        state: &dyn State,
-        opts: &LoadOptions,
-        meter: &Meter,
-    ) -> Result<(Loaded, Vec<Shape>)> {
+impl LoadOptions {
+    fn limiter(&self) -> Option<Arc<Limiter>> {
+        self.rate.map(|rate| Arc::new(Limiter::new(rate)))
+    }
+}
+
+/// A load under way.
+struct Load<'a> {
+    server: &'a Server,
+    opts: &'a LoadOptions,
+    limiter: Option<Arc<Limiter>>,
+    meter: &'a Meter,
+}
+
+impl Load<'_> {
+    async fn documents(&self, state: &dyn State) -> Result<(Loaded, Vec<Shape>)> {
+        let Load { server, opts, meter, .. } = *self;
         let runtime = Handle::current();
         if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
-            return Error::failed(DOING, self.address(), "this needs a runtime with several threads").err();
+            return Error::failed(DOING, server.address(), "this needs a runtime with several threads").err();
         }
         let specs = state.collections();
         refuse_users(specs)?;
-        let version = self.version().await?;
+        let version = server.version().await?;
         if opts.ttl == Ttl::Refuse {
             refuse_expiry(specs)?;
         }
         let shapes = specs.iter().map(|s| shape(s, version, opts.ttl)).collect::<Result<Vec<_>>>()?;
-        // Once more, right before the first write: somebody may have come between.
         meter.check(DOING)?;
-        self.begin(&opts.restore_id).await?;
+        let kept = match server.left_by(&opts.earlier).await? {
+            Some(left) => {
+                meter.enter(Phase::Verify, 0);
+                server.take_over(&left, specs, opts, self.limiter.as_ref(), meter).await?
+            }
+            None => {
+                // Once more, right before the first write: somebody may have come between.
+                server.begin(&opts.restore_id, opts.write_concern).await?;
+                vec![None; specs.len()]
+            }
+        };
 
-        meter.enter(Phase::Load, specs.iter().map(|s| s.documents).sum());
-        self.create_all(specs, &shapes, opts.workers, meter).await?;
-        self.note_made(&opts.restore_id).await?;
+        let there = |at: usize| kept.get(at).is_some_and(Option::is_some);
+        let to_send = specs.iter().enumerate().filter(|(at, _)| !there(*at));
+        meter.enter(Phase::Load, to_send.map(|(_, s)| s.documents).sum());
+        let missing: Vec<_> = specs
+            .iter()
+            .zip(&shapes)
+            .enumerate()
+            .filter(|(at, _)| !there(*at))
+            .map(|(_, both)| both)
+            .collect();
+        self.create_all(&missing).await?;
+        server.note_made(&opts.restore_id).await?;
+        for (spec, seen) in specs.iter().zip(&kept) {
+            seen.as_ref().map_or(Ok(()), |seen| opts.ledger.note(&spec.ns, seen))?;
+        }
         let open = |collection: usize, _chunk: usize| {
             let spec = specs.get(collection).ok_or_else(|| {
-                Box::new(Error::failed(DOING, self.address(), "a chunk belongs to no collection"))
+                Box::new(Error::failed(DOING, server.address(), "a chunk belongs to no collection"))
             })?;
-            Ok(Writer::new(self, &runtime, spec))
+            Ok(Writer::new(server, &runtime, meter, spec, opts, self.limiter.clone()))
         };
-        let seen = tokio::task::block_in_place(|| pull(state, opts.workers, DOING, meter, open))?;
+        let pull =
+            Pull { state, threads: opts.workers, doing: DOING, meter, kept: &kept, ledger: &*opts.ledger };
+        let seen = tokio::task::block_in_place(|| pull.run(open))?;
 
         let notes = shapes.iter().flat_map(|s| s.notes.iter().cloned()).collect();
         let deferred_ttl = shapes.iter().flat_map(|s| s.deferred.iter().cloned()).collect();
         let digests = seen.iter().map(|s| s.digest).collect();
-        Ok((Loaded { digests, notes, deferred_ttl, seen, ttl: opts.ttl }, shapes))
+        let sent_before = kept.iter().flatten();
+        let kept_all = (sent_before.clone().count() as u64, sent_before.map(|s| s.digest.count).sum());
+        let loaded =
+            Loaded { digests, notes, deferred_ttl, kept: kept_all, seen, proven: kept, ttl: opts.ttl };
+        Ok((loaded, shapes))
     }
 
     /// Views last: what they read is there by then.
-    async fn create_all(
-        &self,
-        specs: &[CollectionSpec],
-        shapes: &[Shape],
-        workers: usize,
-        meter: &Meter,
-    ) -> Result<()> {
+    async fn create_all(&self, missing: &[(&CollectionSpec, &Shape)]) -> Result<()> {
         for views in [false, true] {
-            let chosen = specs.iter().zip(shapes).filter(|(s, _)| (s.kind == CollectionKind::View) == views);
-            stream::iter(chosen.map(|(spec, shape)| self.create(&spec.ns, shape, meter)))
-                .buffer_unordered(workers.max(1))
+            let chosen = missing.iter().filter(|(s, _)| (s.kind == CollectionKind::View) == views);
+            stream::iter(chosen.map(|(spec, shape)| self.create(&spec.ns, shape)))
+                .buffer_unordered(self.opts.workers.max(1))
                 .try_collect::<()>()
                 .await?;
         }
         Ok(())
     }
 
-    async fn create(&self, ns: &Namespace, shape: &Shape, meter: &Meter) -> Result<()> {
-        meter.check(DOING)?;
-        self.run_raw(&ns.db, shape.create.clone()).await.map(drop).map_err(|e| {
+    async fn create(&self, ns: &Namespace, shape: &Shape) -> Result<()> {
+        self.meter.check(DOING)?;
+        let mut command = Builder::of(&shape.create);
+        put_concern(&mut command, self.opts.write_concern);
+        self.server.run_raw(&ns.db, command.finish()).await.map(drop).map_err(|e| {
             Box::new(
                 Error::failed("creating", format_args!("{:?}", ns.to_string()), e)
                     .hint("the target stays marked as unfinished."),
@@ -153,22 +227,16 @@ impl Server {
         })
     }
 
-    async fn build_all(
-        &self,
-        specs: &[CollectionSpec],
-        shapes: &[Shape],
-        workers: usize,
-        meter: &Meter,
-    ) -> Result<()> {
-        stream::iter(specs.iter().zip(shapes).map(|(spec, shape)| self.build(spec, shape, meter)))
-            .buffer_unordered(workers.max(1))
+    async fn build_all(&self, specs: &[CollectionSpec], shapes: &[Shape]) -> Result<()> {
+        stream::iter(specs.iter().zip(shapes).map(|(spec, shape)| self.build(spec, shape)))
+            .buffer_unordered(self.opts.workers.max(1))
             .try_collect::<()>()
             .await
     }
 
     /// All secondary indexes of one collection, in one command.
-    async fn build(&self, spec: &CollectionSpec, shape: &Shape, meter: &Meter) -> Result<()> {
-        meter.check(DOING)?;
+    async fn build(&self, spec: &CollectionSpec, shape: &Shape) -> Result<()> {
+        self.meter.check(DOING)?;
         let place = format!("{:?}", spec.ns.to_string());
         let failed = |e: String| {
             Error::failed("building the indexes of", &place, e).hint("the target stays marked as unfinished.")
@@ -186,17 +254,18 @@ impl Server {
             command.document(at.to_string().as_bytes(), kind::DOCUMENT, index);
         }
         command.close();
-        self.run_raw(&spec.ns.db, command.finish()).await.map_err(failed)?;
-        meter.add(shape.build.len() as u64, 0);
+        put_concern(&mut command, self.opts.write_concern);
+        self.server.run_raw(&spec.ns.db, command.finish()).await.map_err(failed)?;
+        self.meter.add(shape.build.len() as u64, 0);
         Ok(())
     }
 
     /// Newer servers (6.3) give every time series an index that the state may not have.
     async fn drop_uninvited(&self, ns: &Namespace, wanted: &[Document]) -> std::result::Result<(), String> {
-        for index in self.indexes(ns).await? {
+        for index in self.server.indexes(ns).await? {
             let name = index_name(&index);
             if !wanted.iter().any(|w| index_name(w) == name) {
-                self.run(&ns.db, doc! { "dropIndexes": &ns.coll, "index": name }).await?;
+                self.server.run(&ns.db, doc! { "dropIndexes": &ns.coll, "index": name }).await?;
             }
         }
         Ok(())
@@ -224,82 +293,4 @@ fn refuse_expiry(specs: &[CollectionSpec]) -> Result<()> {
     )
     .hint("use --ttl defer to leave such indexes out, or an isolated server, which deletes nothing.")
     .err()
-}
-
-const WAYS: [Way; 3] = [Way::Insert, Way::Literal, Way::Operation];
-
-/// Sends the documents of one chunk: one command under way while the next fills.
-struct Writer<'a> {
-    server: &'a Server,
-    runtime: &'a Handle,
-    ns: Namespace,
-    ordered: bool,
-    insert: Batch,
-    literal: Batch,
-    operation: Batch,
-    under_way: Option<JoinHandle<Result<()>>>,
-}
-
-impl<'a> Writer<'a> {
-    fn new(server: &'a Server, runtime: &'a Handle, spec: &CollectionSpec) -> Self {
-        let ns = spec.data_ns();
-        let [insert, literal, operation] = WAYS.map(|way| Batch::new(way, &ns, spec.ordered));
-        Writer { server, runtime, ns, ordered: spec.ordered, insert, literal, operation, under_way: None }
-    }
-
-    fn batch(&mut self, way: Way) -> &mut Batch {
-        match way {
-            Way::Insert => &mut self.insert,
-            Way::Literal => &mut self.literal,
-            Way::Operation => &mut self.operation,
-        }
-    }
-
-    /// Sends what has gathered, after what is under way has arrived.
-    fn send(&mut self, way: Way) -> Result<()> {
-        self.arrive()?;
-        if self.batch(way).is_empty() {
-            return Ok(());
-        }
-        let command = self.batch(way).take();
-        let (server, ns) = (self.server.clone(), self.ns.clone());
-        self.under_way = Some(self.runtime.spawn(async move {
-            let reply = server.run_raw(way.db(&ns), command.clone()).await.map_err(|e| {
-                Error::failed("writing documents of", format_args!("{:?}", ns.to_string()), e)
-                    .hint("the target stays marked as unfinished.")
-            })?;
-            check_reply(&ns, &command, &reply)
-        }));
-        Ok(())
-    }
-
-    fn arrive(&mut self) -> Result<()> {
-        let Some(task) = self.under_way.take() else { return Ok(()) };
-        self.runtime
-            .block_on(task)
-            .unwrap_or_else(|e| Error::failed("writing documents of", &self.ns, e).err())
-    }
-}
-
-impl Drain for Writer<'_> {
-    fn take(&mut self, document: &[u8]) -> Result<()> {
-        let way = Way::of(document);
-        if self.ordered {
-            for other in WAYS {
-                if other != way && !self.batch(other).is_empty() {
-                    self.send(other)?;
-                }
-            }
-        }
-        if self.batch(way).is_full_for(document.len()) {
-            self.send(way)?;
-        }
-        self.batch(way).push(document);
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<()> {
-        WAYS.into_iter().try_for_each(|way| self.send(way))?;
-        self.arrive()
-    }
 }

@@ -1,5 +1,5 @@
 //! Where states go: an isolated server that is started here, a server somebody runs, a dump
-//! directory. Creates collections, writes documents byte by byte as given, builds indexes, reads
+//! directory, an archive. Creates collections, writes documents byte by byte as given, builds indexes, reads
 //! everything back and compares.
 //!
 //! Consumes [`crate::engine::output::State`]. Knows nothing of oplogs, snapshots, stops or cases.
@@ -9,12 +9,18 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::{Error, Result};
 
+mod archive;
+mod ask;
 mod batch;
 pub mod dump;
 mod dump_names;
 mod files;
 pub mod isolated;
+mod launch;
+mod ledger;
+mod limit;
 mod load;
+mod metadata;
 pub mod mongod;
 pub mod process;
 mod pull;
@@ -24,12 +30,18 @@ mod shape;
 mod unfinished;
 mod users;
 mod verify;
+mod writer;
 
 pub use crate::domain::uri;
-pub use dump::{Written, remove_partial, write_dump};
+pub use archive::{Found, Unproven, write_archive};
+pub use ask::Answer;
+pub use dump::{DumpOptions, Written, write_dump};
+pub use files::{any_partial, remove_partial};
 pub use isolated::{Isolated, IsolatedOptions};
+pub use ledger::{Forgetful, Ledger};
 pub use load::{LoadOptions, Loaded, Ttl};
 pub use mongod::{Mongod, check_version, find_mongod};
+pub use pull::Seen;
 pub use registry::Registry;
 pub use server::{Server, ServerIdentity};
 pub use verify::{CollectionCheck, Verification};

@@ -35,12 +35,15 @@ impl Process {
         (!matches!(state, "Z" | "X")).then_some(Process { pid, start_time })
     }
 
-    /// The server of this data directory, however it was started; `None` when there is none.
-    pub fn serving(dbpath: &Path) -> Option<Process> {
+    /// The server of this data directory that carries this variable in its environment: started
+    /// here, and not by somebody else on the same data. `None` when there is none.
+    pub fn serving(dbpath: &Path, (name, value): (&str, &str)) -> Option<Process> {
         let names = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.file_name());
+        let variable = format!("{name}={value}");
         names
             .filter_map(|name| Process::of(name.to_str()?.parse().ok()?))
-            .find(|process| process.serves(dbpath))
+            // Looked at again at the end: what was read must have been of this very process.
+            .find(|p| p.serves(dbpath) && has_variable(p.pid, &variable) && p.is_alive())
     }
 
     /// What follows an argument on its command line.
@@ -110,6 +113,11 @@ impl Process {
         }
         true
     }
+}
+
+fn has_variable(pid: u32, variable: &str) -> bool {
+    let all = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    all.split(|&c| c == 0).any(|one| one == variable.as_bytes())
 }
 
 fn dbpath_of(pid: u32) -> Option<Vec<u8>> {

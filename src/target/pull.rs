@@ -6,22 +6,36 @@ use std::sync::{Mutex, PoisonError};
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::ledger::Ledger;
 use crate::domain::progress::Meter;
 use crate::domain::{Error, Result};
 use crate::engine::output::{Digest, State};
 
 /// What passed by of one collection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Seen {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Seen {
     /// Count, bytes, sum of hashes.
     pub digest: Digest,
     /// A hash of the documents' hashes in their order; stays 0 where order means nothing.
+    #[serde(with = "hex")]
     pub order: u128,
+}
+
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(value: &u128, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&format_args!("{value:032x}"))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u128, D::Error> {
+        u128::from_str_radix(&String::deserialize(d)?, 16).map_err(D::Error::custom)
+    }
 }
 
 impl Seen {
     /// Takes one document in.
-    pub fn add(&mut self, document: &[u8], ordered: bool) {
+    pub(super) fn add(&mut self, document: &[u8], ordered: bool) {
         self.digest.add(document);
         if ordered {
             let mut both = [0; 32];
@@ -46,57 +60,89 @@ pub(super) trait Drain {
     fn finish(self) -> Result<()>;
 }
 
-/// Gives every chunk of every collection to a drain of its own, on `threads` threads at a time,
-/// and lets the state say whether a collection was complete. The result is per collection. The
-/// first error ends all of it.
-pub(super) fn pull<D: Drain>(
-    state: &dyn State,
-    threads: usize,
-    doing: &str,
-    meter: &Meter,
-    open: impl Fn(usize, usize) -> Result<D> + Sync,
-) -> Result<Vec<Seen>> {
-    let specs = state.collections();
-    let mut jobs: Vec<(usize, usize)> =
-        (0..specs.len()).flat_map(|c| (0..state.chunks(c)).map(move |k| (c, k))).collect();
-    // What cannot be shared among threads and is large comes first, else it comes last alone.
-    jobs.sort_by_key(|&(c, k)| {
-        let size = specs.get(c).map_or(0, |s| s.documents) / state.chunks(c).max(1) as u64;
-        (std::cmp::Reverse(size), c, k)
-    });
-    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let totals = Mutex::new(vec![Seen::default(); specs.len()]);
-    let left: Vec<AtomicUsize> = (0..specs.len()).map(|c| AtomicUsize::new(state.chunks(c))).collect();
-    let one = |(c, k): (usize, usize)| -> Result<()> {
-        let ordered = specs.get(c).is_some_and(|s| s.ordered);
-        let mut drain = open(c, k)?;
-        let (mut seen, mut told) = (Seen::default(), Digest::default());
-        state.emit(c, k, &mut |document| {
-            seen.add(document, ordered);
-            if seen.digest.count - told.count >= 256 {
-                meter.add(seen.digest.count - told.count, seen.digest.bytes - told.bytes);
-                told = seen.digest;
-                meter.check(doing)?;
-                if stop.load(Ordering::Relaxed) {
-                    return Error::interrupted(doing).err();
-                }
+/// How many threads there are for.
+pub(super) fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// A state on its way.
+pub(super) struct Pull<'a> {
+    pub state: &'a dyn State,
+    /// At a time.
+    pub threads: usize,
+    /// For errors.
+    pub doing: &'static str,
+    pub meter: &'a Meter,
+    /// Per collection what is there already, proven: it is not pulled again.
+    pub kept: &'a [Option<Seen>],
+    /// Told of every collection that has arrived.
+    pub ledger: &'a dyn Ledger,
+}
+
+impl Pull<'_> {
+    fn kept(&self, collection: usize) -> Option<Seen> {
+        self.kept.get(collection).copied().flatten()
+    }
+
+    /// Gives every chunk of every collection to a drain of its own, several at a time, and lets
+    /// the state say whether a collection was complete. The result is per collection. The first
+    /// error ends all of it.
+    pub fn run<D: Drain>(&self, open: impl Fn(usize, usize) -> Result<D> + Sync) -> Result<Vec<Seen>> {
+        let Pull { state, threads, doing, meter, .. } = *self;
+        let specs = state.collections();
+        let mut jobs: Vec<(usize, usize)> = (0..specs.len())
+            .filter(|&c| self.kept(c).is_none())
+            .flat_map(|c| (0..state.chunks(c)).map(move |k| (c, k)))
+            .collect();
+        // What cannot be shared among threads and is large comes first, else it comes last alone.
+        jobs.sort_by_key(|&(c, k)| {
+            let size = specs.get(c).map_or(0, |s| s.documents) / state.chunks(c).max(1) as u64;
+            (std::cmp::Reverse(size), c, k)
+        });
+        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let totals =
+            Mutex::new((0..specs.len()).map(|c| self.kept(c).unwrap_or_default()).collect::<Vec<_>>());
+        let left: Vec<AtomicUsize> = (0..specs.len()).map(|c| AtomicUsize::new(state.chunks(c))).collect();
+        let complete = |c: usize| -> Result<()> {
+            state.finish(c)?;
+            let seen = totals.lock().unwrap_or_else(PoisonError::into_inner).get(c).copied();
+            match (specs.get(c), seen) {
+                (Some(spec), Some(seen)) => self.ledger.note(&spec.ns, &seen),
+                _ => Ok(()),
             }
-            drain.take(document)
+        };
+        let one = |(c, k): (usize, usize)| -> Result<()> {
+            let ordered = specs.get(c).is_some_and(|s| s.ordered);
+            let mut drain = open(c, k)?;
+            let (mut seen, mut told) = (Seen::default(), Digest::default());
+            state.emit(c, k, &mut |document| {
+                seen.add(document, ordered);
+                if seen.digest.count - told.count >= 256 {
+                    meter.add(seen.digest.count - told.count, seen.digest.bytes - told.bytes);
+                    told = seen.digest;
+                    meter.check(doing)?;
+                    if stop.load(Ordering::Relaxed) {
+                        return Error::interrupted(doing).err();
+                    }
+                }
+                drain.take(document)
+            })?;
+            drain.finish()?;
+            meter.add(seen.digest.count - told.count, seen.digest.bytes - told.bytes);
+            if let Some(total) = totals.lock().unwrap_or_else(PoisonError::into_inner).get_mut(c) {
+                total.merge(&seen);
+            }
+            let last = left.get(c).is_some_and(|left| left.fetch_sub(1, Ordering::AcqRel) == 1);
+            if last { complete(c) } else { Ok(()) }
+        };
+        each(threads, jobs.len(), &next, &stop, |at| {
+            meter.check(doing)?;
+            jobs.get(at).map_or(Ok(()), |&job| one(job))
         })?;
-        drain.finish()?;
-        meter.add(seen.digest.count - told.count, seen.digest.bytes - told.bytes);
-        if let Some(total) = totals.lock().unwrap_or_else(PoisonError::into_inner).get_mut(c) {
-            total.merge(&seen);
-        }
-        let last = left.get(c).is_some_and(|left| left.fetch_sub(1, Ordering::AcqRel) == 1);
-        if last { state.finish(c) } else { Ok(()) }
-    };
-    each(threads, jobs.len(), &next, &stop, |at| {
-        meter.check(doing)?;
-        jobs.get(at).map_or(Ok(()), |&job| one(job))
-    })?;
-    (0..specs.len()).filter(|&c| state.chunks(c) == 0).try_for_each(|c| state.finish(c))?;
-    Ok(totals.into_inner().unwrap_or_else(PoisonError::into_inner))
+        let empty = (0..specs.len()).filter(|&c| state.chunks(c) == 0 && self.kept(c).is_none());
+        empty.into_iter().try_for_each(complete)?;
+        Ok(totals.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// Does `work(0)` to `work(count - 1)` on several threads; the first error ends it.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::MARK;
 use super::files::{create_dir, shown, sync_dir, write_new};
 use super::isolated::{Isolated, MARKER, USER, uri};
+use super::launch::{TARGET_ID, blocking};
 use super::process::Process;
 use crate::domain::{Error, Result};
 
@@ -57,6 +58,9 @@ pub struct Record {
     /// every look.
     #[serde(default)]
     pub incomplete: bool,
+    /// The replica set that it is the one node of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replset: Option<String>,
 }
 
 impl Record {
@@ -77,7 +81,7 @@ impl Record {
     }
 
     fn find_process(&mut self) {
-        let Some(process) = Process::serving(&self.dbpath) else { return };
+        let Some(process) = Process::serving(&self.dbpath, (TARGET_ID, &self.id)) else { return };
         (self.pid, self.start_time) = (process.pid, process.start_time);
         self.port = process.argument("--port").and_then(|p| p.parse().ok()).unwrap_or(self.port);
     }
@@ -102,11 +106,13 @@ impl Record {
         Isolated {
             id: self.id.clone(),
             dir: self.dir.clone(),
+            dbpath: self.dbpath.clone(),
             pid: self.pid,
             start_time: self.start_time,
             port: self.port,
             user: USER.to_owned(),
             password_file: self.password_file(),
+            replset: self.replset.clone(),
         }
     }
 }
@@ -156,12 +162,13 @@ impl Registry {
             pid: server.pid,
             start_time: server.start_time,
             dir: server.dir.clone(),
-            dbpath: server.dbpath(),
+            dbpath: server.dbpath.clone(),
             port: server.port,
             created: super::now(),
             case: case.map(str::to_owned),
             state: RunState::Running,
             incomplete: true,
+            replset: server.replset.clone(),
         };
         self.write(&record)?;
         Ok(record)
@@ -177,11 +184,11 @@ impl Registry {
         };
         for entry in entries.flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir())) {
             let Ok(dir) = fs::canonicalize(entry.path()) else { continue };
-            let Some(id) = marker_id(&dir).filter(|id| is_id(id)) else { continue };
+            let Some(id) = marker(&dir).map(|m| m.id).filter(|id| is_id(id)) else { continue };
             if fs::symlink_metadata(self.file(&id)).is_ok() {
                 continue;
             }
-            let dbpath = dir.join("data");
+            let dbpath = marker(&dir).and_then(|m| m.dbpath).unwrap_or_else(|| dir.join("data"));
             let created =
                 entry.metadata().and_then(|m| m.modified()).map(chrono::DateTime::<chrono::Utc>::from);
             let mut record = Record {
@@ -197,6 +204,7 @@ impl Registry {
                 case: None,
                 state: RunState::Stopped,
                 incomplete: true,
+                replset: None,
             };
             record.find_process();
             record.look();
@@ -266,7 +274,7 @@ impl Registry {
                 break;
             }
             let (process, dbpath) = (record.process(), record.dbpath.clone());
-            super::isolated::blocking(move || process.stop(&dbpath, grace)).await?;
+            blocking(move || process.stop(&dbpath, grace)).await?;
             record.look();
         }
         self.write(&record)?;
@@ -282,8 +290,7 @@ impl Registry {
         match record.state {
             RunState::Running => return refuse("its server still runs", "stop it first."),
             RunState::Stopped => {
-                let real = fs::symlink_metadata(&record.dir).is_ok_and(|m| m.is_dir());
-                if !real || marker_id(&record.dir).as_deref() != Some(id) {
+                if !carries(&record.dir, id) {
                     return refuse(
                         "the directory does not carry the marker of this target",
                         "look at it, and remove it yourself if it can go.",
@@ -291,6 +298,17 @@ impl Registry {
                 }
                 if somebody_serves(&record.dbpath) {
                     return refuse("another server runs on these data", "stop that server first.");
+                }
+                let inside = record.dbpath.starts_with(&record.dir);
+                if !inside && fs::symlink_metadata(&record.dbpath).is_ok() {
+                    if !carries(&record.dbpath, id) {
+                        return refuse(
+                            "its data are in a directory that does not carry the marker of this target",
+                            "look at it, and remove both yourself if they can go.",
+                        );
+                    }
+                    remove_contents(&record.dbpath)
+                        .map_err(|e| Error::failed(doing, shown(&record.dbpath), e))?;
                 }
                 fs::remove_dir_all(&record.dir).map_err(|e| Error::failed(doing, shown(&record.dir), e))?;
             }
@@ -319,11 +337,39 @@ fn is_id(id: &str) -> bool {
     !id.is_empty() && id.bytes().all(|c| c.is_ascii_hexdigit())
 }
 
-/// The id in a directory's marker.
-fn marker_id(dir: &Path) -> Option<String> {
-    let text = fs::read_to_string(dir.join(MARKER)).ok()?;
-    let marker: serde_json::Value = serde_json::from_str(&text).ok()?;
-    Some(marker.get("id")?.as_str()?.to_owned())
+/// What a directory's marker says.
+#[derive(serde::Deserialize)]
+struct Marker {
+    id: String,
+    dbpath: Option<PathBuf>,
+}
+
+fn marker(dir: &Path) -> Option<Marker> {
+    serde_json::from_str(&fs::read_to_string(dir.join(MARKER)).ok()?).ok()
+}
+
+/// Whether this is a directory, and no link to one, with the marker of this target.
+fn carries(dir: &Path, id: &str) -> bool {
+    let real = fs::symlink_metadata(dir).is_ok_and(|m| m.is_dir());
+    real && marker(dir).is_some_and(|m| m.id == id)
+}
+
+/// Removes a directory of data; where it is a disk's own, it stays and is empty. The marker goes
+/// last: until then the rest can be removed by trying again.
+fn remove_contents(dir: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => fs::remove_dir_all(entry.path())?,
+            false if entry.file_name() == MARKER => {}
+            false => fs::remove_file(entry.path())?,
+        }
+    }
+    fs::remove_file(dir.join(MARKER))?;
+    match fs::remove_dir(dir) {
+        Err(e) if e.kind() == std::io::ErrorKind::ResourceBusy => Ok(()),
+        other => other,
+    }
 }
 
 /// Whether any server holds the data, however it was started: it locks this file while it runs.

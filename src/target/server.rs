@@ -8,11 +8,14 @@ use mongodb::Client;
 use mongodb::options::ClientOptions;
 
 use super::MARK;
+use super::batch::put_concern;
+use crate::domain::how::WriteConcern;
 use crate::domain::namespace::Treatment;
 use crate::domain::text::visible;
 use crate::domain::uri::{scrub, without_secrets};
 use crate::domain::{Error, Namespace, OpTime, Result};
 use crate::engine::bson::Doc;
+use crate::engine::build::Builder;
 use crate::engine::entry::optime_of;
 
 /// A connection to a server that may be written to.
@@ -54,6 +57,15 @@ pub(super) struct Listed {
 impl Server {
     /// Connects and asks the server for a sign of life. Needs a tokio runtime.
     pub async fn connect(uri: &str) -> Result<Server> {
+        Self::connect_by(uri, doc! { "listDatabases": 1, "nameOnly": true }).await
+    }
+
+    /// The same, of one that may not answer questions about data yet.
+    pub(super) async fn connect_early(uri: &str) -> Result<Server> {
+        Self::connect_by(uri, doc! { "connectionStatus": 1 }).await
+    }
+
+    async fn connect_by(uri: &str, question: Document) -> Result<Server> {
         let address = without_secrets(uri);
         let failed = |e: mongodb::error::Error| {
             Error::failed("connecting to the target", &address, scrub(&e.to_string(), uri))
@@ -63,11 +75,7 @@ impl Server {
         options.app_name.get_or_insert_with(|| "pitstop".to_owned());
         options.server_selection_timeout.get_or_insert(Duration::from_secs(10));
         let client = Client::with_options(options).map_err(failed)?;
-        client
-            .database("admin")
-            .run_command(doc! { "listDatabases": 1, "nameOnly": true })
-            .await
-            .map_err(failed)?;
+        client.database("admin").run_command(question).await.map_err(failed)?;
         Ok(Server { client, address, uri: uri.to_owned() })
     }
 
@@ -82,7 +90,14 @@ impl Server {
 
     /// What the driver says, without secrets.
     pub(super) fn said(&self, error: &mongodb::error::Error) -> String {
-        scrub(&error.to_string(), &self.uri)
+        let said = match &*error.kind {
+            mongodb::error::ErrorKind::Command(refused) => {
+                format!("{} ({})", refused.message, refused.code_name)
+            }
+            // Labels and the raw answer are for programs.
+            _ => error.to_string().split(", labels: {").next().unwrap_or_default().to_owned(),
+        };
+        scrub(&said, &self.uri)
     }
 
     /// An error of ours from an error of the driver.
@@ -97,13 +112,13 @@ impl Server {
 
     /// Runs a command; the error is the driver's, scrubbed.
     pub(super) async fn run(&self, db: &str, command: Document) -> std::result::Result<Document, String> {
-        self.client.database(db).run_command(command).await.map_err(|e| self.said(&e))
+        self.client.database(db).run_command(command).await.map_err(|e| self.said(&e)).and_then(fulfilled)
     }
 
     /// Runs a command that is bytes already.
     pub(super) async fn run_raw(&self, db: &str, command: Vec<u8>) -> std::result::Result<Document, String> {
         let command = RawDocumentBuf::from_bytes(command).map_err(|e| e.to_string())?;
-        self.client.database(db).run_raw_command(command).await.map_err(|e| self.said(&e))
+        self.client.database(db).run_raw_command(command).await.map_err(|e| self.said(&e)).and_then(fulfilled)
     }
 
     /// Its version: major, minor, patch.
@@ -255,7 +270,7 @@ impl Server {
 
     /// Marks an empty target as unfinished. One that carries the mark of this very restore, and
     /// nothing else yet, is begun already.
-    pub(super) async fn begin(&self, restore_id: &str) -> Result<()> {
+    pub(super) async fn begin(&self, restore_id: &str, concern: WriteConcern) -> Result<()> {
         let find = doc! { "find": "restore", "filter": { "_id": restore_id }, "limit": 1 };
         let found = self
             .run(MARK, find)
@@ -266,7 +281,7 @@ impl Server {
             return self.require_no_collections(&self.databases().await?).await;
         }
         self.require_empty().await?;
-        self.mark(restore_id).await
+        self.mark(restore_id, concern).await
     }
 
     async fn require_no_collections(&self, databases: &[String]) -> Result<()> {
@@ -327,20 +342,40 @@ impl Server {
     }
 
     /// Says on the server that a restore has begun.
-    async fn mark(&self, restore_id: &str) -> Result<()> {
+    pub(super) async fn mark(&self, restore_id: &str, concern: WriteConcern) -> Result<()> {
         let document = doc! { "_id": restore_id, "time": super::now() };
-        self.run(MARK, doc! { "insert": "restore", "documents": [document], "writeConcern": { "w": 1 } })
+        self.run(MARK, with(doc! { "insert": "restore", "documents": [document] }, concern))
             .await
             .map(drop)
             .map_err(|e| Box::new(Error::failed("marking the target as unfinished", &self.address, e)))
     }
 
     /// Takes the mark away: everything has been checked.
-    pub(super) async fn unmark(&self) -> Result<()> {
-        self.run(MARK, doc! { "dropDatabase": 1 })
+    pub async fn unmark(&self, concern: WriteConcern) -> Result<()> {
+        self.run(MARK, with(doc! { "dropDatabase": 1 }, concern))
             .await
             .map(drop)
             .map_err(|e| Box::new(Error::failed("removing the mark from the target", &self.address, e)))
+    }
+}
+
+fn with(mut command: Document, concern: WriteConcern) -> Document {
+    let mut options = Builder::new();
+    put_concern(&mut options, concern);
+    if let Ok(options) = bson::deserialize_from_slice::<Document>(&options.finish()) {
+        command.extend(options);
+    }
+    command
+}
+
+/// A reply that says that other members have not taken a write in time is no success.
+fn fulfilled(reply: Document) -> std::result::Result<Document, String> {
+    match reply.get_document("writeConcernError") {
+        Ok(concern) if !reply.contains_key("writeErrors") => Err(format!(
+            "the write concern was not met: {}",
+            visible(concern.get_str("errmsg").unwrap_or("no reason given"))
+        )),
+        _ => Ok(reply),
     }
 }
 

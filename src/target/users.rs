@@ -59,7 +59,7 @@ impl Server {
                 .err();
             }
         }
-        self.begin(restore_id).await?;
+        self.begin(restore_id, Default::default()).await?;
         let merged = self.merge(&wanted).await;
         // Whatever came of it, nothing of ours stays beside.
         for (_, waiting) in WAITING {

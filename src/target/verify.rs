@@ -3,11 +3,13 @@
 //! is a result, not an error.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bson::{Document, doc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::MARK;
+use super::ask::Answer;
+use super::limit::Limiter;
 use super::load::Loaded;
 use super::pull::Seen;
 use super::server::{Listed, Server};
@@ -23,6 +25,9 @@ use crate::engine::output::{CollectionSpec, Digest, State};
 pub struct Verification {
     /// Every collection of the state, then those that are there and should not be.
     pub collections: Vec<CollectionCheck>,
+    /// The answers to the checks of the user's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub queries: Vec<Answer>,
 }
 
 /// What was found of one collection.
@@ -40,14 +45,19 @@ pub struct CollectionCheck {
     pub options_ok: bool,
     /// Each difference, for a human; empty = equal.
     pub differences: Vec<String>,
-    /// The server's own hash of it, where it gave one (of the buckets, for a time series).
+    /// The server's own hash of it, where it was asked for (of the buckets, for a time series).
     pub db_hash: Option<String>,
 }
 
 impl Verification {
-    /// Whether the target is what the state says.
+    /// Of collections only.
+    pub(super) fn of(collections: Vec<CollectionCheck>) -> Self {
+        Verification { collections, queries: Vec::new() }
+    }
+
+    /// Whether the target is what the state says, and every check has found what it should.
     pub fn ok(&self) -> bool {
-        self.collections.iter().all(CollectionCheck::ok)
+        self.collections.iter().all(CollectionCheck::ok) && self.queries.iter().all(|q| q.ok)
     }
 }
 
@@ -121,24 +131,34 @@ const DOING: &str = "verifying the target";
 const READERS: usize = 4;
 
 impl Server {
-    /// Reads everything back once and compares it with what was sent. Takes the mark away when
-    /// nothing differs, and only then.
+    /// Reads everything back and compares it with what was sent. The mark stays.
     pub async fn verify(&self, state: &dyn State, loaded: &Loaded, meter: &Meter) -> Result<Verification> {
         meter.enter(Phase::Verify, loaded.digests.iter().map(|d| d.count).sum());
-        let found = self.read_all(state.collections(), meter).await?;
+        let found = self.read_all(state.collections(), &[], None, meter).await?;
         self.compare(state.collections(), loaded, &found, meter).await
     }
 
     /// Reads the documents of all collections, in tasks of their own, so that several are read
-    /// and hashed at a time. What is not there has no documents; [`Server::compare`] misses it.
-    pub(super) async fn read_all(&self, specs: &[CollectionSpec], meter: &Meter) -> Result<Vec<Seen>> {
-        let read = specs.iter().map(|spec| async {
+    /// and hashed at a time; those that have been read already stay as they were found. What is
+    /// not there has no documents; [`Server::compare`] misses it.
+    pub(super) async fn read_all(
+        &self,
+        specs: &[CollectionSpec],
+        known: &[Option<Seen>],
+        limiter: Option<&Arc<Limiter>>,
+        meter: &Meter,
+    ) -> Result<Vec<Seen>> {
+        let read = specs.iter().enumerate().map(|(at, spec)| async move {
             if spec.kind == CollectionKind::View {
                 return Ok(Seen::default());
             }
-            let (server, meter) = (self.clone(), meter.clone());
+            if let Some(seen) = known.get(at).copied().flatten() {
+                meter.add(seen.digest.count, 0);
+                return Ok(seen);
+            }
+            let (server, meter, limiter) = (self.clone(), meter.clone(), limiter.cloned());
             let (ns, ordered) = (spec.data_ns(), spec.ordered);
-            tokio::spawn(async move { server.read_back(&ns, ordered, &meter).await })
+            tokio::spawn(async move { server.read_back(&ns, ordered, limiter.as_ref(), &meter).await })
                 .await
                 .unwrap_or_else(|e| Error::failed(DOING, format_args!("in {}", spec.ns), e).err())
         });
@@ -172,12 +192,7 @@ impl Server {
             });
         }
         checks.extend(there.into_keys().map(CollectionCheck::stray));
-        self.add_hashes(specs, &mut checks).await;
-        let verification = Verification { collections: checks };
-        if verification.ok() {
-            self.unmark().await?;
-        }
-        Ok(verification)
+        Ok(Verification::of(checks))
     }
 
     async fn check(
@@ -201,7 +216,13 @@ impl Server {
     }
 
     /// Everything in a collection, in natural order.
-    async fn read_back(&self, ns: &Namespace, ordered: bool, meter: &Meter) -> Result<Seen> {
+    pub(super) async fn read_back(
+        &self,
+        ns: &Namespace,
+        ordered: bool,
+        limiter: Option<&Arc<Limiter>>,
+        meter: &Meter,
+    ) -> Result<Seen> {
         let place = || format!("in {:?}", ns.to_string());
         let failed = |e: mongodb::error::Error| self.failed(DOING, place(), &e);
         let broken = || Error::failed(DOING, place(), "the server's answer cannot be read");
@@ -221,6 +242,9 @@ impl Server {
                 seen.add(elem.map_err(|_| broken())?.value, ordered);
             }
             meter.add(seen.digest.count - before.count, seen.digest.bytes - before.bytes);
+            if let Some(limiter) = limiter {
+                limiter.pass(reply.bytes().len() as u64, DOING, meter).await?;
+            }
         }
         Ok(seen)
     }
@@ -233,19 +257,5 @@ impl Server {
             .await
             .map_err(|e| self.said(&e))?;
         cursor.try_collect().await.map_err(|e| self.said(&e))
-    }
-
-    /// What the server itself computes, for the record; routers and some services give none.
-    async fn add_hashes(&self, specs: &[CollectionSpec], checks: &mut [CollectionCheck]) {
-        let mut dbs: Vec<&str> = specs.iter().map(|s| s.ns.db.as_str()).filter(|db| *db != MARK).collect();
-        dbs.dedup();
-        for db in dbs {
-            let Ok(answer) = self.run(db, doc! { "dbHash": 1 }).await else { continue };
-            let Ok(hashes) = answer.get_document("collections") else { continue };
-            for check in checks.iter_mut().filter(|c| c.ns.db == db) {
-                let of = |coll: &str| hashes.get_str(coll).ok().map(str::to_owned);
-                check.db_hash = of(&check.ns.coll).or_else(|| of(&check.ns.buckets().coll));
-            }
-        }
     }
 }

@@ -1,5 +1,5 @@
-//! Measures opening, indexing and searching an oplog of any size, next to a plain read of the
-//! same file in the same run.
+//! Measures opening, indexing, searching and folding an oplog of any size, next to a plain read of
+//! the same file in the same run, and the anonymous memory that each takes.
 //!
 //!     cargo bench --bench index -- --ops 10000000 [--dir DIR]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -10,13 +10,20 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pitstop::domain::Position;
+use pitstop::domain::position::Place;
 use pitstop::domain::progress::Meter;
 use pitstop::domain::query::parse;
+use pitstop::domain::stop::{Side, StopRequest};
+use pitstop::engine::output::{Digest, State};
 use pitstop::index::OpIndex;
+use pitstop::ops::diff::{DiffRequest, diff};
+use pitstop::ops::memory::Memory;
+use pitstop::ops::walk::{WalkOptions, walk};
 use pitstop::ops::{OpenOptions, Workspace, suspects::suspects};
 
 fn main() {
@@ -31,9 +38,78 @@ fn main() {
         eprintln!("writing {} …", file.display());
         oplog::write(&file, ops).unwrap();
     }
+    let dump = dir.join(format!("dump-{ops}"));
+    oplog::write_dump(&dump, &file).unwrap();
     // Its time has to be a proof.
     std::thread::sleep(Duration::from_secs(3));
-    measure(&file);
+    let table = measure(&file);
+    fold(&table, &file, &dump);
+}
+
+/// The fold with all the memory it wants, and with little; the states must be the same.
+fn fold(table: &Table, file: &Path, dump: &Path) {
+    let case = tempfile::tempdir_in(dump.parent().unwrap()).unwrap();
+    let options = OpenOptions {
+        sources: vec![dump.to_owned().into(), file.to_owned().into()],
+        case: Some(case.path().to_owned()),
+        accept_unproven: vec![],
+    };
+    let meter = Meter::default();
+    let workspace = Workspace::open(&options, &meter).unwrap();
+    let bound = workspace.last().next();
+    let mut states = Vec::new();
+    for megabytes in [1 << 20, 512, 128] {
+        let options = WalkOptions { memory: Memory::new(megabytes << 20), ..WalkOptions::default() };
+        let before = anonymous();
+        let ((digest, folding, streaming, spilled), peak) = with_peak(|| {
+            let (walked, folding) =
+                timed(|| walk(&workspace, &workspace.snapshots[0], bound, &options, &meter).unwrap());
+            let (digest, streaming) = timed(|| stream(&walked.state));
+            (digest, folding, streaming, walked.state.is_spilled())
+        });
+        let name = if megabytes < 1 << 20 { format!("--memory {megabytes}M") } else { "no bound".into() };
+        let how = if spilled { "spilled" } else { "in memory" };
+        let taken = peak.saturating_sub(before) >> 20;
+        table.row(&format!("fold, {name}"), folding, &format!("{how}, at most {taken} MB anonymous"));
+        table.row(&format!("streaming the state, {name}"), streaming, &format!("{} documents", digest.count));
+        states.push(digest);
+    }
+    assert!(states.iter().all(|state| *state == states[0]), "{states:?}");
+    let request = DiffRequest {
+        stop: StopRequest { side: Side::Before, place: Place::At(Position::new(bound.secs, 0)) },
+        against: None,
+        snapshot: None,
+        ns: Vec::new(),
+        limit: 0,
+        walk: WalkOptions::default(),
+    };
+    let (_, cost) = timed(|| diff(&workspace, &request, &meter).unwrap());
+    table.row("diff of the last second", cost, "");
+}
+
+/// All documents of a state, by all cores.
+fn stream(state: &dyn State) -> Digest {
+    let jobs: Vec<(usize, usize)> = (0..state.collections().len())
+        .flat_map(|at| (0..state.chunks(at)).map(move |chunk| (at, chunk)))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let all = Mutex::new(Digest::default());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().unwrap().get() {
+            scope.spawn(|| {
+                while let Some(&(at, chunk)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let mut digest = Digest::default();
+                    let mut sink = |document: &[u8]| {
+                        digest.add(document);
+                        Ok(())
+                    };
+                    state.emit(at, chunk, &mut sink).unwrap();
+                    all.lock().unwrap().merge(&digest);
+                }
+            });
+        }
+    });
+    all.into_inner().unwrap()
 }
 
 /// What something took, in seconds.
@@ -70,7 +146,7 @@ fn time(seconds: f64) -> String {
     if seconds < 1.0 { format!("{:.1} ms", seconds * 1e3) } else { format!("{seconds:.2} s") }
 }
 
-fn measure(file: &Path) {
+fn measure(file: &Path) -> Table {
     let bytes = fs::metadata(file).unwrap().len();
     // Once to have it in memory, then for the time.
     read_plainly(file);
@@ -117,6 +193,7 @@ fn measure(file: &Path) {
         "ns:shop.ledger op:insert".into(),
         "SKU-77".into(),
         "4999.17".into(),
+        "42".into(),
         "/qu.tz.l/".into(),
     ] {
         let (first, last) = (workspace.oplog.first().unwrap(), workspace.oplog.last().unwrap());
@@ -147,6 +224,7 @@ fn measure(file: &Path) {
     table.row("lower bound", bound, "");
     let (found, cost) = timed(|| suspects(&workspace, &meter).unwrap());
     table.row("suspects", cost, &format!("{} found", found.len()));
+    table
 }
 
 fn open(file: &Path, case: &Path) -> Workspace {

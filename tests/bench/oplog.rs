@@ -2,7 +2,7 @@
 //! ordinary application, with sessions, and now and then a transaction or a no-op.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 
 use bson::raw::{RawArrayBuf, RawDocumentBuf};
@@ -15,6 +15,8 @@ pub const NEEDLE_AT: u64 = 90 << 20;
 /// The `_id` of the customer that is looked for.
 pub const CUSTOMER: i64 = 4242;
 
+/// How many customers there are from the beginning.
+const CUSTOMERS: u64 = 100_000;
 const SECOND: u32 = 1_795_236_280;
 const PER_SECOND: u32 = 500;
 const WORDS: [&str; 8] = ["pending", "shipped", "returned", "paid", "north", "south", "express", "standard"];
@@ -57,18 +59,48 @@ pub fn write(file: &Path, ops: u64) -> std::io::Result<()> {
     std::fs::rename(beside, file)
 }
 
+fn uuid(collection: usize) -> Binary {
+    Binary { subtype: BinarySubtype::Uuid, bytes: vec![0x5a + collection as u8; 16] }
+}
+
+/// A dump of the collections as they were before the first entry, which is its own oplog.
+pub fn write_dump(dir: &Path, oplog: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(dir.join("shop"))?;
+    for (number, name) in ["orders", "ledger", "customers", "carts"].into_iter().enumerate() {
+        let mut out = BufWriter::new(File::create(dir.join(format!("shop/{name}.bson")))?);
+        for id in (0..CUSTOMERS).filter(|_| name == "customers") {
+            let customer =
+                rawdoc! { "_id": id as i64, "status": "new", "visits": 0, "name": format!("customer {id}") };
+            out.write_all(customer.as_bytes())?;
+        }
+        out.into_inner().map_err(|e| e.into_error())?;
+        let uuid: String = uuid(number).bytes.iter().map(|b| format!("{b:02x}")).collect();
+        let index = r#"{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"}"#;
+        let metadata = format!(
+            r#"{{"options":{{}},"indexes":[{index}],"uuid":"{uuid}","collectionName":"{name}","type":"collection"}}"#
+        );
+        std::fs::write(dir.join(format!("shop/{name}.metadata.json")), metadata)?;
+    }
+    let mut length = [0; 4];
+    let mut file = File::open(oplog)?;
+    file.read_exact(&mut length)?;
+    let mut first = length.to_vec();
+    file.take(u64::from(u32::from_le_bytes(length)) - 4).read_to_end(&mut first)?;
+    std::fs::write(dir.join("oplog.bson"), first)
+}
+
 /// One entry; gives the number of its operations.
 fn fill(entry: &mut RawDocumentBuf, random: &mut Random, number: u32, plant: bool) -> u64 {
     let secs = SECOND + number / PER_SECOND;
     let ts = Timestamp { time: secs, increment: number % PER_SECOND + 1 };
     let wall = DateTime::from_millis(i64::from(secs) * 1000 + i64::from(number % PER_SECOND) * 2);
-    let ui = Binary { subtype: BinarySubtype::Uuid, bytes: vec![0x5a; 16] };
+    let [orders, ledger, customers, carts] = [0, 1, 2, 3].map(uuid);
     let mut count = 1;
     match random.below(1000) {
         _ if plant => {
             let id = ObjectId::from_bytes([7; 12]);
             entry.append_ref_all(rawdoc! {
-                "op": "i", "ns": "shop.orders", "ui": ui,
+                "op": "i", "ns": "shop.orders", "ui": orders,
                 "o": { "_id": id, "note": format!("a {NEEDLE} in the crowd") }, "o2": { "_id": id },
             });
         }
@@ -80,7 +112,7 @@ fn fill(entry: &mut RawDocumentBuf, random: &mut Random, number: u32, plant: boo
             let mut list = RawArrayBuf::new();
             for _ in 0..count {
                 list.push(rawdoc! {
-                    "op": "i", "ns": "shop.ledger", "ui": ui.clone(), "o": order(random), "o2": { "_id": 1 },
+                    "op": "i", "ns": "shop.ledger", "ui": ledger.clone(), "o": order(random), "o2": { "_id": 1 },
                 });
             }
             session(entry, random);
@@ -91,15 +123,15 @@ fn fill(entry: &mut RawDocumentBuf, random: &mut Random, number: u32, plant: boo
             let o = order(random);
             let id = o.get_object_id("_id").expect("an order has an _id");
             entry.append_ref_all(rawdoc! {
-                "op": "i", "ns": "shop.orders", "ui": ui, "o": o, "o2": { "_id": id },
+                "op": "i", "ns": "shop.orders", "ui": orders, "o": o, "o2": { "_id": id },
             });
         }
         450..900 => {
             session(entry, random);
-            let id = random.below(100_000) as i64;
+            let id = random.below(CUSTOMERS) as i64;
             let diff = rawdoc! { "u": { "status": random.word(), "visits": random.below(1000) as i32 } };
             entry.append_ref_all(rawdoc! {
-                "op": "u", "ns": "shop.customers", "ui": ui,
+                "op": "u", "ns": "shop.customers", "ui": customers,
                 "o": { "$v": 2, "diff": diff }, "o2": { "_id": id },
             });
         }
@@ -107,7 +139,7 @@ fn fill(entry: &mut RawDocumentBuf, random: &mut Random, number: u32, plant: boo
             session(entry, random);
             let id = random.below(100_000) as i64;
             entry.append_ref_all(rawdoc! {
-                "op": "d", "ns": "shop.carts", "ui": ui, "o": { "_id": id },
+                "op": "d", "ns": "shop.carts", "ui": carts, "o": { "_id": id },
             });
         }
     }

@@ -1,6 +1,7 @@
 //! What integration tests share: a real mongod, the fixtures, and the truth about them.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod archive;
 pub mod cli;
 pub mod dump;
 pub mod fixtures;
@@ -8,6 +9,7 @@ pub mod id_order;
 pub mod mongod;
 pub mod record;
 pub mod server;
+pub mod state;
 pub mod truth;
 
 use std::fs::File;

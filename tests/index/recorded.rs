@@ -1,9 +1,13 @@
 //! The oplogs of real servers, searched through the whole path that commands take.
 
+use std::collections::HashSet;
+
 use bson::Document;
+use pitstop::domain::op::OpKind;
 use pitstop::domain::progress::Meter;
 use pitstop::domain::query::parse;
 use pitstop::domain::{Position, op::Op};
+use pitstop::engine::key::DocKey;
 use pitstop::ops::rows::rows;
 use pitstop::ops::search::{Found, search};
 use pitstop::ops::{OpenOptions, Workspace};
@@ -11,7 +15,7 @@ use pitstop::ops::{OpenOptions, Workspace};
 use crate::common::fixtures::{ALL, fixture};
 use crate::naive;
 
-const QUERIES: [&str; 12] = [
+const QUERIES: [&str; 15] = [
     "",
     "op:delete",
     "op:command",
@@ -24,6 +28,9 @@ const QUERIES: [&str; 12] = [
     "a",
     "/^[a-f]+$/",
     "periodic",
+    "42",
+    "-7",
+    "0.5",
 ];
 
 #[test]
@@ -72,5 +79,62 @@ fn searching_real_oplogs_finds_what_decoding_everything_finds() {
             );
         }
         assert!(matched > ops.len() as u64, "{name}: queries find too little to prove anything");
+    }
+}
+
+/// For every document an entry is needed that writes to it, every command, and of a transaction
+/// with either all entries; of everything else as good as nothing.
+#[test]
+fn the_entries_about_a_document_are_all_that_matter_and_little_else() {
+    for name in ALL {
+        let case = tempfile::tempdir().unwrap();
+        let options = OpenOptions {
+            sources: vec![fixture(name).join("oplog").into()],
+            case: Some(case.path().to_owned()),
+            accept_unproven: vec![],
+        };
+        let workspace = Workspace::open(&options, &Meter::default()).unwrap();
+        let index = workspace.index(&Meter::default()).unwrap();
+        let entries: Vec<_> =
+            workspace.oplog.entries(Position::MIN, Position::MAX).map(|e| e.unwrap()).collect();
+        let keys: Vec<DocKey> = entries
+            .iter()
+            .step_by(entries.len() / 40)
+            .flat_map(|e| rows(e).iter().filter_map(|row| row.entry.id().map(DocKey::of)).collect::<Vec<_>>())
+            .take(60)
+            .collect();
+        assert!(keys.len() >= 30, "{name}");
+        let (mut read, mut of_transactions) = (0, 0);
+        for key in keys {
+            let is_about = |row: &pitstop::ops::rows::Row<'_>| row.entry.id().map(DocKey::of) == Some(key);
+            let commands = |row: &pitstop::ops::rows::Row<'_>| row.kind == OpKind::Command;
+            let txn = |e: &pitstop::engine::entry::Entry<'_>| rows(e).first().and_then(|row| row.txn.clone());
+            let open: HashSet<String> = entries
+                .iter()
+                .filter(|e| {
+                    rows(e).iter().any(|row| is_about(row) || commands(row) && row.entry.raw != e.raw)
+                })
+                .filter_map(txn)
+                .collect();
+            let found =
+                index.entries_about(Position::MIN..Position::MAX, &HashSet::from([key]), &Meter::default());
+            let found: Vec<Position> = found
+                .unwrap()
+                .into_iter()
+                .map(|(piece, at)| workspace.oplog.entry_at(piece, at).unwrap().0.at.pos)
+                .collect();
+            assert!(found.is_sorted_by(|a, b| a < b), "{name}: each once, in order");
+            let want = entries.iter().filter(|e| match txn(e) {
+                Some(txn) => open.contains(&txn),
+                None => rows(e).iter().any(|row| is_about(row) || commands(row)),
+            });
+            let want: Vec<Position> = want.map(|e| e.at.pos).collect();
+            let missing: Vec<_> = want.iter().filter(|pos| found.binary_search(pos).is_err()).collect();
+            assert!(missing.is_empty(), "{name}: {missing:?}");
+            read += found.len() - want.len();
+            of_transactions += open.len();
+        }
+        assert!(read < 60, "{name}: {read} entries are read in vain");
+        assert!(of_transactions > 0 || !entries.iter().any(|e| e.lsid.is_some() && e.command().is_some()));
     }
 }

@@ -10,14 +10,14 @@ use bson::doc;
 use pitstop::domain::progress::Meter;
 use pitstop::domain::{Class, Error};
 use pitstop::engine::input::CollectionKind;
-use pitstop::target::{MARK, write_dump};
+use pitstop::target::{DumpOptions, MARK, write_dump};
 
 #[test]
 fn a_zoo_arrives_exactly_in_a_dump_directory() {
     let home = Home::make();
     let (state, truth) = zoo();
     let dir = home.path("dump");
-    let written = write_dump(&dir, state, Some("6.0.5"), "r1", &Meter::default()).unwrap();
+    let written = write_dump(&dir, state, &DumpOptions::new("r1", Some("6.0.5")), &Meter::default()).unwrap();
     let wrong: Vec<_> = written.verification.collections.iter().filter(|c| !c.ok()).collect();
     assert!(written.verification.ok(), "{wrong:?}");
     assert_eq!(written.dir, dir);
@@ -49,7 +49,8 @@ fn a_zoo_arrives_exactly_in_a_dump_directory() {
 fn a_dump_is_never_written_over_anything() {
     let home = Home::make();
     let state = Memory::one("shop.a", &[doc! { "_id": 1 }]);
-    let write = |dir: &Path, state: &Memory| write_dump(dir, state, None, "r1", &Meter::default());
+    let options = DumpOptions::new("r1", None);
+    let write = |dir: &Path, state: &Memory| write_dump(dir, state, &options, &Meter::default());
     fs::create_dir(home.path("full")).unwrap();
     fs::write(home.path("full/file"), "x").unwrap();
     fs::create_dir(home.path("empty")).unwrap();

@@ -41,7 +41,7 @@ fn the_isolated_server_is_isolated() {
         let Ok(meta) = fs::symlink_metadata(&path) else { continue };
         let mode = meta.permissions().mode();
         let servers =
-            path.starts_with(isolated.dbpath()) || path.extension().is_some_and(|e| e == "log" || e == "pid");
+            path.starts_with(&isolated.dbpath) || path.extension().is_some_and(|e| e == "log" || e == "pid");
         assert!(mode & 0o077 == 0 || servers, "{}: {mode:o}", path.display());
         if meta.is_file() && path != isolated.password_file {
             assert!(!contains(&fs::read(&path).unwrap_or_default()), "{}", path.display());

@@ -7,10 +7,11 @@ use crate::common::truth::{compare_dump, compare_server};
 use crate::zoo::{Memory, ZERO, bytes, fill, zoo};
 use crate::{Home, connect, databases, load, start, verify, with};
 use bson::{Document, Timestamp, doc};
+use pitstop::domain::how::{Checks, WriteConcern};
 use pitstop::domain::progress::{Meter, Phase};
-use pitstop::domain::{Class, Namespace};
+use pitstop::domain::{Class, Namespace, Position};
 use pitstop::engine::output::State;
-use pitstop::target::{MARK, Ttl, write_dump};
+use pitstop::target::{DumpOptions, MARK, Ttl, write_dump};
 
 #[test]
 fn a_zoo_arrives_exactly_on_an_isolated_server() {
@@ -22,14 +23,23 @@ fn a_zoo_arrives_exactly_on_an_isolated_server() {
     let loaded = block_on(server.load(state, &with(Ttl::Keep), &meter)).unwrap();
     let uri = running.0.uri_with_password().unwrap();
     assert!(databases(&uri).contains(&MARK.to_owned()), "marked until it is verified");
-    let verification = block_on(server.verify(state, &loaded, &meter)).unwrap();
+    let mut verification = block_on(server.verify(state, &loaded, &meter)).unwrap();
     let wrong: Vec<_> = verification.collections.iter().filter(|c| !c.ok()).collect();
     assert!(verification.ok(), "{wrong:?}");
     assert_eq!(meter.read().phase, Phase::Verify);
     assert_eq!(meter.read().done, state.documents.iter().map(|d| d.len() as u64).sum::<u64>());
+    assert!(databases(&uri).contains(&MARK.to_owned()), "reading does not take the mark away");
+    block_on(server.unmark(WriteConcern::default())).unwrap();
     assert!(!databases(&uri).contains(&MARK.to_owned()));
     assert_eq!(compare_server(&uri, truth), Vec::<String>::new());
-    // The hashes on record are the server's.
+    // The hashes that were asked for are the server's, and it finds its structures sound.
+    assert!(verification.collections.iter().all(|c| c.db_hash.is_none()));
+    let checks = Checks { db_hash: true, validate: true, ..Checks::default() };
+    let bound = Position::new(1, 1);
+    block_on(server.ask(&state.specs, &checks, bound, &mut verification, &meter)).unwrap();
+    let said: Vec<_> =
+        verification.collections.iter().filter(|c| !c.ok()).map(|c| (&c.ns, &c.differences)).collect();
+    assert!(verification.ok(), "{said:?}");
     let many = verification.collections.iter().find(|c| c.ns == Namespace::parse("zoo.many")).unwrap();
     assert_eq!(many.db_hash.as_ref(), truth.dbs["zoo"]["many"].content.as_ref().map(|c| &c.md5));
     let weather = verification.collections.iter().find(|c| c.ns == Namespace::parse("zoo.weather")).unwrap();
@@ -224,7 +234,8 @@ fn states_of_old_servers_arrive_exactly() {
         assert!(verification.ok(), "{name}: {wrong:?}");
         assert_eq!(compare_server(peer.uri(), want), Vec::<String>::new(), "{name}");
         assert!(loaded.notes.is_empty(), "{name}: {:?}", loaded.notes);
-        let written = write_dump(&home.path("dump"), &walked.state, None, "r1", &meter).unwrap();
+        let written =
+            write_dump(&home.path("dump"), &walked.state, &DumpOptions::new("r1", None), &meter).unwrap();
         assert!(written.verification.ok());
         assert_eq!(compare_dump(&home.path("dump"), want), Vec::<String>::new(), "{name}");
         // The product reads its own dump back as the same collections.

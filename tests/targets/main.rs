@@ -3,12 +3,14 @@
 //! indexes are compared.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod archive;
 #[path = "../common/mod.rs"]
 mod common;
 mod dump;
 mod guards;
 mod isolated;
 mod loading;
+mod resuming;
 mod zoo;
 
 use std::fs;
@@ -53,7 +55,7 @@ pub fn start(home: &Home) -> Running {
 }
 
 pub fn with(ttl: Ttl) -> LoadOptions {
-    LoadOptions { workers: 3, ttl, restore_id: "r1".to_owned() }
+    LoadOptions { workers: 3, ..LoadOptions::new("r1", ttl) }
 }
 
 pub fn connect(peer: &Peer) -> Server {

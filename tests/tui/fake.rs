@@ -359,6 +359,7 @@ impl Fake {
             stop: facts.stop,
             other_tools: facts.tools,
             target: request.target.clone(),
+            how: Default::default(),
             cost: Cost {
                 snapshot_documents: base.documents,
                 snapshot_bytes: base.bytes,

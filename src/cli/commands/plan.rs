@@ -1,30 +1,34 @@
 //! `pitstop plan`: what a restore would do, and why not.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::ops::line;
 use crate::cli::args::PlanArgs;
 use crate::cli::config;
 use crate::cli::open;
 use crate::cli::output::{self, Out};
-use crate::domain::Result;
 use crate::domain::after::After;
+use crate::domain::how::{Checks, How};
 use crate::domain::namespace::Glob;
 use crate::domain::plan::Plan;
 use crate::domain::progress::Meter;
 use crate::domain::text::{bytes, count, counted, visible};
+use crate::domain::{Error, Result};
 use crate::ops::after::after;
 use crate::ops::plan::PlanRequest;
 use crate::ops::preflight::look;
 use crate::ops::restore::TargetSpec;
+use crate::ops::restore::checks::read;
 use crate::ops::select::Selection;
 use crate::ops::walk::WalkOptions;
 
 /// Runs it.
 pub fn run(args: &PlanArgs) -> Result<()> {
     let target: TargetSpec = args.target.parse()?;
+    let how = how(args, &target)?;
     let workspace = open(&args.source)?;
-    let request = request(args, &target);
+    let request = request(args, &target, how)?;
     let mut planned = crate::ops::plan::plan(&workspace, &request, &Meter::default())?;
     let refusal =
         look(&mut planned, &request.selection, &target, config::mongod(args.mongod.as_deref())?.as_deref())?;
@@ -75,21 +79,49 @@ fn after_lines(after: &After) -> Vec<String> {
 }
 
 /// The request behind the arguments.
-pub fn request(args: &PlanArgs, target: &TargetSpec) -> PlanRequest {
-    PlanRequest {
+pub fn request(args: &PlanArgs, target: &TargetSpec, how: How) -> Result<PlanRequest> {
+    Ok(PlanRequest {
         stop: args.stop.request(),
         snapshot: args.snapshot.clone(),
         walk: WalkOptions {
             skip: args.skip_op.iter().copied().collect::<BTreeSet<_>>(),
             with_auth: args.with_users,
+            memory: config::memory_or_default(args.memory.memory)?,
         },
         target: target.shown(),
+        how,
         selection: Selection {
             only: args.ns.iter().map(Glob::new).collect(),
             except: args.ns_exclude.iter().map(Glob::new).collect(),
             renames: args.ns_rename.clone(),
         },
+    })
+}
+
+/// What was asked for beyond the stop and the target, checked against the target and with its
+/// files read.
+pub fn how(args: &PlanArgs, target: &TargetSpec) -> Result<How> {
+    let mut checks = Checks::default();
+    for what in &args.check {
+        match what.as_str() {
+            "dbhash" => checks.db_hash = true,
+            "validate" => checks.validate = true,
+            file => checks.queries.extend(read(Path::new(file))?),
+        }
     }
+    let absolute = |path: &PathBuf| {
+        std::path::absolute(path).map_err(|e| Box::new(Error::failed("resolving", path.display(), e)))
+    };
+    let how = How {
+        dbpath: args.dbpath.as_ref().map(absolute).transpose()?,
+        replset: args.replset.clone(),
+        write_concern: args.write_concern,
+        parallel: args.parallel,
+        rate: args.rate,
+        checks,
+    };
+    target.require_fit(&how)?;
+    Ok(how)
 }
 
 /// A plan for a terminal.
@@ -113,6 +145,9 @@ pub fn lines(plan: &Plan) -> Vec<String> {
             neighbour(&plan.stop.first_left_out, "nothing: this is the end of what is known")
         ),
         format!("target         {}", visible(&plan.target)),
+    ];
+    out.extend(plan.how.lines().iter().map(|line| format!("  {line}")));
+    out.extend([
         format!(
             "cost           reads {} ({}), writes about {} in {}, builds {}",
             counted(plan.cost.snapshot_documents, "document"),
@@ -129,7 +164,7 @@ pub fn lines(plan: &Plan) -> Vec<String> {
         format!("  mongorestore   --oplogReplay {}", plan.other_tools.mongorestore),
         format!("  pbm restore    {}", plan.other_tools.pbm),
         format!("  Atlas API      {}", plan.other_tools.atlas),
-    ];
+    ]);
     out.extend(plan.notes.iter().map(|note| format!("note           {}", visible(note))));
     out
 }

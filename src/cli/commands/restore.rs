@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::plan::{lines, request};
+use super::plan::{how, lines, request};
 use crate::cli::args::RestoreArgs;
 use crate::cli::config;
 use crate::cli::open;
 use crate::cli::output::{Out, with_kind};
+use crate::domain::how::How;
 use crate::domain::progress::{Meter, Phase, Reading};
 use crate::domain::text::{bytes, count, visible, visible_lines};
 use crate::domain::{Error, Result};
@@ -24,8 +25,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Runs it.
 pub fn run(args: &RestoreArgs) -> Result<()> {
     let target: TargetSpec = args.plan.target.parse()?;
+    let how = how(&args.plan, &target)?;
     let workspace = open(&args.plan.source)?;
-    let request = request(&args.plan, &target);
+    let request = request(&args.plan, &target, how)?;
     if !args.yes {
         let mut planned = crate::ops::plan::plan(&workspace, &request, &Meter::default())?;
         let mongod = config::mongod(args.plan.mongod.as_deref())?;
@@ -35,7 +37,8 @@ pub fn run(args: &RestoreArgs) -> Result<()> {
         confirm(&lines(&planned.plan))?;
     }
     let bound = request.stop.bound(workspace.last());
-    let job = job(args, &workspace, bound, &target)?;
+    let memory = Some(request.walk.memory.bytes());
+    let job = Job { memory, ..job(args, &workspace, bound, &target, request.how)? };
     drop(workspace);
     let watch = start(&job, &target)?;
     let outcome = follow(watch, args.plan.source.json)?;
@@ -70,6 +73,7 @@ fn job(
     workspace: &Workspace,
     bound: crate::domain::Position,
     target: &TargetSpec,
+    how: How,
 ) -> Result<Job> {
     let absolute = |path: &Path| -> Result<PathBuf> {
         std::path::absolute(path).map_err(|e| Box::new(Error::failed("resolving", path.display(), e)))
@@ -77,6 +81,7 @@ fn job(
     let plan = &args.plan;
     let target = match target {
         TargetSpec::Dump(dir) => TargetSpec::Dump(absolute(dir)?),
+        TargetSpec::Archive(file) => TargetSpec::Archive(absolute(file)?),
         other => other.clone(),
     };
     Ok(Job {
@@ -95,6 +100,8 @@ fn job(
         mongod: config::mongod(plan.mongod.as_deref())?.as_deref().map(absolute).transpose()?,
         port: plan.port,
         defer_ttl: plan.ttl.is_some(),
+        how,
+        memory: None,
     })
 }
 
@@ -176,15 +183,21 @@ fn report(outcome: &Outcome, json: bool) -> Result<()> {
         outcome.seconds
     ))?;
     match &outcome.restored {
-        Some(Restored::Isolated { id, uri, user, password_file, .. }) => {
+        Some(Restored::Isolated { id, uri, user, password_file, replset, .. }) => {
             let file = visible(&password_file.to_string_lossy()).into_owned();
             out.line(format_args!("running:  {uri}"))?;
             out.line(format_args!("user:     {user}, password in {file}"))?;
             out.line(format_args!("connect:  mongosh '{uri}' (it asks for the password)"))?;
+            if let Some(name) = replset {
+                out.line(format_args!("set:      {name}, this is its one node; README says how to grow it"))?;
+            }
             out.line(format_args!("stop it:  pitstop targets stop {id} --delete"))?;
         }
         Some(Restored::Dump { dir }) => {
             out.line(format_args!("dump:     {}", visible(&dir.to_string_lossy())))?
+        }
+        Some(Restored::Archive { file }) => {
+            out.line(format_args!("archive:  {}", visible(&file.to_string_lossy())))?
         }
         Some(Restored::Server { uri }) => out.line(format_args!("server:   {}", visible(uri)))?,
         None => {}

@@ -28,6 +28,7 @@ pub fn show(open: OpenOptions, source: String, look: &LookArgs, demo: bool) -> R
         demo,
         production,
         mongod: config::mongod(look.mongod.as_deref())?,
+        memory: config::memory_or_default(None)?,
         theme: look.theme,
         ascii: look.ascii,
         mouse: match (look.mouse, look.no_mouse) {

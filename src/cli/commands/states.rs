@@ -1,6 +1,7 @@
 //! `pitstop states`: several states side by side, for a terminal, as JSON, or as Markdown.
 
 use crate::cli::args::StatesArgs;
+use crate::cli::config;
 use crate::cli::open;
 use crate::cli::output::{self, Out};
 use crate::domain::marks::Mark;
@@ -29,6 +30,7 @@ pub fn run(args: &StatesArgs) -> Result<()> {
         matcher,
         id,
         limit: args.limit.unwrap_or(0),
+        memory: config::memory_or_default(args.memory.memory)?,
     };
     let found = states(&workspace, &request, &Meter::default())?;
     findings::states(&workspace, &found, &asked(args))?;

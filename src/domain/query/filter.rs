@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use bson::RawBsonRef;
 
+use super::word::Word;
 use super::{Compare, Glob, IdPattern, Pattern, Sense, Term, Test, When};
 use crate::domain::op::OpKind;
 use crate::domain::{Position, Result};
@@ -31,6 +32,11 @@ pub trait BodyView {
 
     /// Hands the text of its documents, piece by piece, to `found` until that says yes.
     fn any_text(&self, found: &mut dyn FnMut(&str) -> bool) -> bool;
+
+    /// Whether a word is in that text.
+    fn has_word(&self, word: &Word) -> bool {
+        self.any_text(&mut |piece| piece.contains(word.text()))
+    }
 }
 
 /// A resolved query. An operation is found when both [`Filter::matches_columns`] and, if
@@ -53,7 +59,7 @@ enum Column {
 #[derive(Debug, Clone)]
 enum Text {
     Id(IdPattern),
-    Word(String),
+    Word(Word),
     Regex(Pattern),
 }
 
@@ -77,7 +83,7 @@ impl Filter {
                     continue;
                 }
                 (Test::Word(word), _) => {
-                    filter.bodies.push((*sense, Text::Word(word)));
+                    filter.bodies.push((*sense, Text::Word(Word::new(&word))));
                     continue;
                 }
                 (Test::Regex(pattern), _) => {
@@ -143,7 +149,7 @@ impl Filter {
         self.bodies.iter().all(|(sense, text)| {
             let holds = match text {
                 Text::Id(pattern) => body.id().is_some_and(|id| pattern.matches(id)),
-                Text::Word(word) => body.any_text(&mut |piece| piece.contains(word.as_str())),
+                Text::Word(word) => body.has_word(word),
                 Text::Regex(pattern) => body.any_text(&mut |piece| pattern.is_match(piece)),
             };
             holds == (*sense == Sense::Has)
@@ -163,7 +169,7 @@ impl Filter {
     /// ObjectId is not among them, for those are not text in the bytes.)
     pub fn needles(&self) -> impl Iterator<Item = &str> {
         self.bodies.iter().filter_map(|(sense, text)| match text {
-            Text::Word(word) if *sense == Sense::Has => Some(word.as_str()).filter(|w| is_verbatim(w)),
+            Text::Word(word) if *sense == Sense::Has => Some(word.text()).filter(|w| is_verbatim(w)),
             Text::Regex(pattern) if *sense == Sense::Has => pattern.literal().filter(|l| is_verbatim(l)),
             _ => None,
         })

@@ -14,6 +14,7 @@ mod id;
 mod number;
 mod parse;
 mod text;
+mod word;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use filter::{BodyView, Filter, RowView};
 pub use id::IdPattern;
 pub use parse::parse;
 pub use text::{Body, document_text};
+pub use word::Word;
 
 use super::namespace::Glob;
 use super::op::OpKind;

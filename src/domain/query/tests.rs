@@ -230,6 +230,33 @@ fn test() -> impl Strategy<Value = Test> {
     ]
 }
 
+fn value() -> impl Strategy<Value = Bson> {
+    let number = prop_oneof![-99i64..5000, any::<i64>()];
+    let leaf = prop_oneof![
+        number.prop_map(Bson::Int64),
+        any::<i32>().prop_map(Bson::Int32),
+        any::<f64>().prop_map(Bson::Double),
+        (-9999i32..9999).prop_map(|n| Bson::Double(f64::from(n) / 100.0)),
+        "-?[0-9]{1,9}(\\.[0-9]{1,4})?(E[0-9]{1,2})?".prop_map(|text| Bson::Decimal128(text.parse().unwrap())),
+        prop_oneof![0i64..4_102_444_800_000, any::<i64>(), (0i64..4_102_444_800).prop_map(|s| s * 1000)]
+            .prop_map(|millis| bson::DateTime::from_millis(millis).into()),
+        any::<[u8; 12]>().prop_map(|id| bson::oid::ObjectId::from_bytes(id).into()),
+        any::<[u8; 16]>().prop_map(|id| bson::Uuid::from_bytes(id).into()),
+        (any::<u32>(), any::<u32>()).prop_map(|(time, increment)| bson::Timestamp { time, increment }.into()),
+        any::<bool>().prop_map(Bson::Boolean),
+        Just(Bson::Null),
+        Just(Bson::MinKey),
+        "\\PC{0,12}|[0-9.:]{0,9}".prop_map(Bson::String),
+    ];
+    leaf.prop_recursive(2, 8, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Bson::Array),
+            prop::collection::vec(("[a-e0-9]{1,3}", inner), 0..3)
+                .prop_map(|fields| Bson::Document(fields.into_iter().collect())),
+        ]
+    })
+}
+
 proptest! {
     #[test]
     fn what_a_query_prints_is_that_query(terms in prop::collection::vec((any::<bool>(), test()), 0..5)) {
@@ -247,6 +274,34 @@ proptest! {
     fn no_text_is_too_wild(text in ".{0,40}|[-a-z:\"/{}\\[\\]\\\\ <>=0-9,.()ü]{0,40}") {
         if let Ok(query) = parse(&text) {
             prop_assert_eq!(parse(&query.to_string()).unwrap(), query);
+        }
+    }
+
+    /// The text of a document as a whole is the judge.
+    #[test]
+    fn a_word_is_found_where_the_text_has_it(
+        fields in prop::collection::vec(("[a-e]{1,3}", value()), 1..6),
+        more in prop::sample::select(&["42", "4", "-1", "e", "true", "1970", "T0", ":0", "00Z", ".5", "a", "NaN", "0-0", "E+"][..]),
+        cut in any::<prop::sample::Index>(),
+        length in 1usize..8,
+    ) {
+        let mut document = bson::Document::new();
+        fields.iter().for_each(|(name, value)| {
+            document.insert(name.clone(), value.clone());
+        });
+        let bytes = bson::serialize_to_vec(&document).unwrap();
+        let mut all = Vec::new();
+        document_text(&bytes, &mut |piece| {
+            all.push(piece.to_owned());
+            false
+        });
+        // A word that is there, and one that may be.
+        let piece: Vec<char> = cut.get(&all).chars().collect();
+        let from = cut.index(piece.len().max(1));
+        let part: String = piece.iter().skip(from).take(length).collect();
+        for word in [part.as_str(), more] {
+            let want = all.iter().any(|piece| piece.contains(word));
+            prop_assert_eq!(Word::new(word).is_in_document(&bytes), want, "{} in {:?}", word, all);
         }
     }
 

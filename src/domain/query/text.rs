@@ -6,10 +6,11 @@ use std::borrow::Cow;
 use bson::{RawBsonRef, RawDocument, spec::BinarySubtype};
 
 use super::filter::BodyView;
+use super::word::Word;
 use crate::domain::Position;
 
 /// Deeper than any server lets documents nest.
-const MAX_DEPTH: usize = 260;
+pub(super) const MAX_DEPTH: usize = 260;
 
 /// The documents of one operation, as bytes.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,10 @@ impl BodyView for Body<'_> {
     fn any_text(&self, found: &mut dyn FnMut(&str) -> bool) -> bool {
         document_text(self.key, found) || self.operation != self.key && document_text(self.operation, found)
     }
+
+    fn has_word(&self, word: &Word) -> bool {
+        word.is_in_document(self.key) || self.operation != self.key && word.is_in_document(self.operation)
+    }
 }
 
 /// Hands the pieces of one document to `found` until that says yes. Where the bytes cannot be
@@ -37,7 +42,7 @@ pub fn document_text(document: &[u8], found: &mut dyn FnMut(&str) -> bool) -> bo
     hit.unwrap_or_else(|| found(&String::from_utf8_lossy(document)))
 }
 
-struct Unreadable;
+pub(super) struct Unreadable;
 
 fn walk(doc: &RawDocument, depth: usize, found: &mut dyn FnMut(&str) -> bool) -> Result<bool, Unreadable> {
     for element in doc {
@@ -73,7 +78,7 @@ fn walk_value(
     }
 }
 
-fn text_of<'a>(value: RawBsonRef<'a>) -> Cow<'a, str> {
+pub(super) fn text_of<'a>(value: RawBsonRef<'a>) -> Cow<'a, str> {
     let text = match value {
         RawBsonRef::String(text) | RawBsonRef::Symbol(text) | RawBsonRef::JavaScriptCode(text) => {
             return Cow::Borrowed(text);

@@ -39,13 +39,15 @@ impl<'a> Fold<'a> {
                     self.catalog.views_mut().retain(|view, _| view.db != ns.db);
                 }
                 match self.catalog.find(entry.ui, &ns) {
-                    Some(id) => self.catalog.drop(id),
+                    Some(id) => self.drop(id),
                     None => self.unknown_is_fine(entry, &ns)?,
                 }
                 Ok(())
             }
             "dropDatabase" => {
-                self.catalog.drop_database(entry.db());
+                for effects in self.catalog.drop_database(entry.db()) {
+                    self.retire(effects);
+                }
                 Ok(())
             }
             "renameCollection" => self.rename(entry),
@@ -100,10 +102,15 @@ impl<'a> Fold<'a> {
                 }
                 coll.options = options.finish();
             }),
-            "emptycapped" => self.on(entry, &ns, |coll| {
-                coll.base.clear();
-                coll.effects = Default::default();
-            }),
+            "emptycapped" => {
+                let mut gone = Default::default();
+                self.on(entry, &ns, |coll| {
+                    coll.base.clear();
+                    gone = std::mem::take(&mut coll.effects);
+                })?;
+                self.retire(gone);
+                Ok(())
+            }
             // Bookkeeping of the server that changes no document, option or index of a user.
             "dbCheck"
             | "dropIdent"
@@ -138,7 +145,7 @@ impl<'a> Fold<'a> {
             // Made inside the window: every document, option and index is in the oplog from here
             // on, while the snapshot may hold another collection's under this name.
             Some(id) if self.fuzzy(entry) && entry.ui.is_some() => {
-                self.catalog.drop(id);
+                self.drop(id);
                 self.catalog.create(ns.clone(), entry.ui, options_of(entry.o, &ns), Known::Created)
             }
             Some(_) => {
@@ -196,7 +203,7 @@ impl<'a> Fold<'a> {
             && let Some(id) = self.catalog.find(uuid, &to)
             && Some(id) != source
         {
-            self.catalog.drop(id);
+            self.drop(id);
         }
         match source {
             Some(id) => {

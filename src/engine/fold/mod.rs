@@ -9,11 +9,12 @@ use crate::domain::namespace::Treatment;
 use crate::domain::{Error, Namespace, Position, Result};
 use crate::engine::bson::{Doc, Fault};
 use crate::engine::catalog::{Catalog, CollId, Flaw, Known};
-use crate::engine::effects::Way;
+use crate::engine::effects::{Effects, Way};
 use crate::engine::entry::{Entry, EntryKind};
 use crate::engine::input::{Base, BaseCollection};
 use crate::engine::key::DocKey;
-use crate::engine::state::Folded;
+use crate::engine::spill::{Bound, Spill};
+use crate::engine::state::{Folded, Origin};
 use crate::engine::together::{self, Together};
 use crate::engine::transactions::{Broken, History, Step, Transactions, Unfinished};
 use crate::engine::update::{Update, classify};
@@ -64,6 +65,7 @@ pub struct Fold<'a> {
     server: Option<(u32, u32)>,
     walked: Walked,
     ignored: BTreeSet<String>,
+    spill: Option<Spill<'a>>,
 }
 
 impl<'a> Fold<'a> {
@@ -77,7 +79,15 @@ impl<'a> Fold<'a> {
             server: base.server,
             walked: Walked::default(),
             ignored: BTreeSet::new(),
+            spill: None,
         }
+    }
+
+    /// The same with a bound on the memory for effects; what exceeds it is spilled.
+    pub fn bounded(mut self, bound: Bound<'a>) -> Self {
+        let base: Vec<_> = self.catalog.regions().collect();
+        self.spill = Some(Spill::new(bound, base.into_iter()));
+        self
     }
 
     /// Takes the next entry.
@@ -140,7 +150,13 @@ impl<'a> Fold<'a> {
         self.walked.notes.extend(
             self.ignored.iter().map(|c| format!("commands without effect on data were passed over: {c}")),
         );
-        let folded = Folded::new(self.catalog, self.server, self.options.edge, &mut self.walked.notes)?;
+        let memory = self.spill.as_ref().map_or(usize::MAX, Spill::bytes);
+        let written = match self.spill {
+            Some(spill) => spill.finish(self.catalog.effects_mut())?,
+            None => None,
+        };
+        let origin = Origin { server: self.server, edge: self.options.edge };
+        let folded = Folded::new(self.catalog, origin, written, memory, &mut self.walked.notes)?;
         Ok((folded, self.walked))
     }
 
@@ -197,24 +213,36 @@ impl<'a> Fold<'a> {
         };
         let key = DocKey::of(doc_id);
         let effects = &mut self.catalog.get_mut(id).effects;
+        let before = effects.cost();
         match entry.kind {
             EntryKind::Insert => effects.insert(key, entry.o, way, entry.at.pos),
             EntryKind::Delete => effects.delete(key),
             _ => match classify(entry.o).map_err(|fault| malformed(entry, &fault))? {
                 Update::Replace(body) => effects.replace(key, body, way, entry.at.pos),
                 Update::Diff(_) | Update::Modifiers(_) => {
-                    effects.update(key, entry.o, entry.at.pos).map_err(|_| {
-                        Error::inexact(
-                            "replaying",
-                            place(entry),
-                            "it updates a document that an earlier operation deleted: entries are missing between them",
-                        )
-                        .hint("this oplog is incomplete although its entries look joined; get it again from the source.")
-                    })?;
+                    effects.update(key, entry.o, entry.at.pos).map_err(|_| update_of_gone(place(entry)))?;
                 }
             },
         }
+        if let Some(spill) = &mut self.spill
+            && spill.grow(effects.cost() - before)
+        {
+            spill.relieve(self.catalog.effects_mut())?;
+        }
         Ok(())
+    }
+
+    /// Drops a collection with all its documents.
+    fn drop(&mut self, id: CollId) {
+        let effects = self.catalog.drop(id);
+        self.retire(effects);
+    }
+
+    /// Effects that came to nothing.
+    fn retire(&mut self, effects: Effects<'a>) {
+        if let Some(spill) = &mut self.spill {
+            spill.retire(effects);
+        }
     }
 
     /// A server that was upgraded inside the range: the reader should know which one to start.
@@ -290,6 +318,16 @@ fn may_be_skipped(entry: &Entry<'_>) -> Result<()> {
 fn place(entry: &Entry<'_>) -> String {
     let command = entry.command().map(|e| format!(" {}", e.name_lossy().escape_debug())).unwrap_or_default();
     format!("{} {}{command}", entry.at.pos, entry.ns.escape_debug())
+}
+
+/// An update of a document that is not there any more.
+pub(super) fn update_of_gone(place: String) -> Error {
+    Error::inexact(
+        "replaying",
+        place,
+        "it updates a document that an earlier operation deleted: entries are missing between them",
+    )
+    .hint("this oplog is incomplete although its entries look joined; get it again from the source.")
 }
 
 fn unreplayable(entry: &Entry<'_>, cause: &str) -> Error {

@@ -12,6 +12,7 @@ pub use manifest::{Line, Manifest, SliceRecord};
 use crate::domain::coverage::Gap;
 use crate::domain::progress::Meter;
 use crate::domain::{Class, Error, Position, Result};
+use crate::ops::signals::cancel_on_signals;
 use crate::source::live::connection::{Concern, Trouble};
 use crate::source::live::folder::{Folder, Wait, last_entry};
 use crate::source::live::recorder::{Codec, Limits, Recorder};
@@ -98,7 +99,7 @@ pub fn archive(
         .build()
         .map_err(|e| Error::failed("starting the runtime", "", e))?;
     runtime.block_on(async {
-        end_on_signals(meter)?;
+        cancel_on_signals(meter)?;
         let (connection, set) = Connection::open(&options.uri).await?;
         let folder = Folder::open(&options.dir, Wait::Not, meter)?;
         folder.claim(connection.shown(), &set)?;
@@ -192,18 +193,4 @@ impl Keeper<'_> {
         }
         Ok(())
     }
-}
-
-fn end_on_signals(meter: &Meter) -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        let mut stream = signal(kind).map_err(|e| Error::failed("listening for signals", "", e))?;
-        let meter = meter.clone();
-        tokio::spawn(async move {
-            while stream.recv().await.is_some() {
-                meter.cancel();
-            }
-        });
-    }
-    Ok(())
 }

@@ -52,7 +52,7 @@ impl Place {
         }
     }
 
-    /// A dump directory.
+    /// A dump directory, or an archive.
     pub fn dump(dir: &Path) -> Place {
         let name = format!("{:?}", dir.display().to_string());
         Place { name, release: None, compatibility: None, folder: Some(dir.to_owned()), overhead: 0 }
@@ -73,7 +73,7 @@ impl Place {
     pub fn of(target: &TargetSpec, mongod: Option<&Path>) -> Result<Place> {
         match target {
             TargetSpec::Isolated => Ok(Place::isolated(&find_mongod(mongod, None)?, &servers_dir()?)),
-            TargetSpec::Dump(dir) => Ok(Place::dump(dir)),
+            TargetSpec::Dump(place) | TargetSpec::Archive(place) => Ok(Place::dump(place)),
             TargetSpec::Server(uri) => {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
@@ -95,7 +95,7 @@ pub fn look(
     mongod: Option<&Path>,
 ) -> Result<Option<Box<Error>>> {
     let place = match Place::of(target, mongod) {
-        Ok(place) => place,
+        Ok(place) => Place { folder: planned.plan.how.dbpath.clone().or(place.folder.clone()), ..place },
         Err(error) => {
             planned.plan.notes.push(format!("the target cannot be looked at now: {}", error.cause));
             return Ok(None);

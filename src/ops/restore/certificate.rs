@@ -61,6 +61,7 @@ pub(super) fn issue(dir: &Path, job: &Job, outcome: &Outcome) -> Result<PathBuf>
         "pitstop": env!("CARGO_PKG_VERSION"),
         "inputs": outcome.inputs,
         "plan": outcome.plan,
+        "how": job.how,
         "selection": { "only": job.ns, "except": job.ns_exclude, "renames": job.ns_rename },
         "restored": outcome.restored,
         "phases": outcome.phases,
@@ -71,7 +72,7 @@ pub(super) fn issue(dir: &Path, job: &Job, outcome: &Outcome) -> Result<PathBuf>
     });
     write(&dir.join("certificate.json"), &certificate)?;
     let path = dir.join("certificate.md");
-    let text = markdown(&certificate, outcome)
+    let text = markdown(&certificate, job, outcome)
         .map_err(|e| Error::failed("writing the certificate", path.display(), e))?;
     write_private(&path, text.as_bytes())?;
     Ok(path)
@@ -94,7 +95,11 @@ fn cell(value: &Value) -> String {
     out
 }
 
-fn markdown(certificate: &Value, outcome: &Outcome) -> std::result::Result<String, std::fmt::Error> {
+fn markdown(
+    certificate: &Value,
+    job: &Job,
+    outcome: &Outcome,
+) -> std::result::Result<String, std::fmt::Error> {
     let at = |path: &str| certificate.pointer(path).unwrap_or(&Value::Null);
     let number = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_u64).unwrap_or(0);
     let mut out = String::new();
@@ -136,6 +141,10 @@ fn markdown(certificate: &Value, outcome: &Outcome) -> std::result::Result<Strin
         }
     }
 
+    for line in job.how.lines() {
+        writeln!(out, "\nAsked for: {}", cell(&line.into()))?;
+    }
+
     writeln!(out, "\n## What went in\n\n| file | bytes | XXH3-128 |\n|---|---:|---|")?;
     for input in &outcome.inputs {
         let file = cell(&input.file.to_string_lossy().into_owned().into());
@@ -162,6 +171,21 @@ fn markdown(certificate: &Value, outcome: &Outcome) -> std::result::Result<Strin
             cell(check.pointer("/found/sum").unwrap_or(&Value::Null)),
             part("db_hash")
         )?;
+    }
+
+    let queries = at("/verification/queries").as_array().filter(|all| !all.is_empty());
+    if let Some(queries) = queries {
+        writeln!(
+            out,
+            "\n## What was checked\n\n| check | namespace | must find | found | |\n|---|---|---|---:|---|"
+        )?;
+        for query in queries {
+            let part = |name: &str| cell(query.get(name).unwrap_or(&Value::Null));
+            let result =
+                if query.get("ok") == Some(&Value::Bool(true)) { "as it must be" } else { "**FAILED**" };
+            let (name, ns, expect) = (part("name"), part("ns"), part("expect"));
+            writeln!(out, "| {name} | {ns} | {expect} | {} | {result} |", count(number(query, "/found")))?;
+        }
     }
 
     writeln!(

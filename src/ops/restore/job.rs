@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::certificate::Input;
 use crate::case::write_private;
+use crate::domain::how::How;
 use crate::domain::namespace::Glob;
 use crate::domain::plan::Plan;
 use crate::domain::position::Place;
-use crate::domain::progress::Phase;
+use crate::domain::progress::{Meter, Phase};
 use crate::domain::stop::{Side, StopRequest};
 use crate::domain::uri::without_secrets;
 use crate::domain::{Class, Error, Position, Result};
@@ -22,6 +23,8 @@ pub enum TargetSpec {
     Isolated,
     /// A mongodump directory.
     Dump(PathBuf),
+    /// A mongodump archive.
+    Archive(PathBuf),
     /// A server that runs already. The URI may hold a password: it is never written or printed.
     Server(String),
 }
@@ -32,15 +35,56 @@ impl TargetSpec {
         match self {
             TargetSpec::Isolated => "isolated".into(),
             TargetSpec::Dump(dir) => format!("dump:{}", dir.display()),
+            TargetSpec::Archive(file) => format!("archive:{}", file.display()),
             TargetSpec::Server(uri) => without_secrets(uri),
         }
     }
 }
 
+impl TargetSpec {
+    /// Refuses what this target cannot do, all of it at once.
+    pub fn require_fit(&self, how: &How) -> Result<()> {
+        let is_server = matches!(self, TargetSpec::Isolated | TargetSpec::Server(_));
+        let isolated = *self == TargetSpec::Isolated;
+        let other = matches!(self, TargetSpec::Server(_));
+        let asked = [
+            ("--dbpath", how.dbpath.is_some(), isolated, "an isolated server"),
+            ("--replset", how.replset.is_some(), isolated, "an isolated server"),
+            ("--write-concern", how.write_concern.is_some(), other, "a mongodb:// target"),
+            ("--rate", how.rate.is_some(), other, "a mongodb:// target"),
+            ("--parallel", how.parallel.is_some(), is_server, "a server"),
+            ("--check", !how.checks.is_empty(), is_server, "a server"),
+        ];
+        let wrong: Vec<String> = asked
+            .into_iter()
+            .filter(|(_, asked, fits, _)| *asked && !fits)
+            .map(|(option, _, _, what)| format!("{option} is for {what}"))
+            .collect();
+        if !wrong.is_empty() {
+            return Error::usage("restoring to", self.shown(), wrong.join("; "))
+                .hint("leave it out, or choose another --target.")
+                .err();
+        }
+        match &how.replset {
+            Some(name) if !is_set_name(name) => {
+                Error::usage("reading --replset", format!("{name:?}"), "this is no name of a replica set")
+                    .hint("use letters, digits, - and _; 64 at most.")
+                    .err()
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_set_name(name: &str) -> bool {
+    let plain = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
+    (1..=64).contains(&name.len()) && name.bytes().all(plain) && !name.starts_with('-')
+}
+
 impl std::str::FromStr for TargetSpec {
     type Err = Box<Error>;
 
-    /// `isolated`, `dump:DIR`, or a MongoDB URI.
+    /// `isolated`, `dump:DIR`, `archive:FILE`, or a MongoDB URI.
     fn from_str(text: &str) -> Result<Self> {
         if text == "isolated" {
             return Ok(TargetSpec::Isolated);
@@ -48,12 +92,15 @@ impl std::str::FromStr for TargetSpec {
         if let Some(dir) = text.strip_prefix("dump:").filter(|d| !d.is_empty()) {
             return Ok(TargetSpec::Dump(PathBuf::from(dir)));
         }
+        if let Some(file) = text.strip_prefix("archive:").filter(|f| !f.is_empty()) {
+            return Ok(TargetSpec::Archive(PathBuf::from(file)));
+        }
         if text.starts_with("mongodb://") || text.starts_with("mongodb+srv://") {
             return Ok(TargetSpec::Server(text.to_owned()));
         }
         let shown = if text.contains("://") { without_secrets(text) } else { text.to_owned() };
         Error::usage("reading the target", format!("{shown:?}"), "it is none of the known kinds")
-            .hint("use isolated, dump:DIR, or mongodb://HOST:PORT.")
+            .hint("use isolated, dump:DIR, archive:FILE[.gz], or mongodb://HOST:PORT.")
             .err()
     }
 }
@@ -98,6 +145,12 @@ pub struct Job {
     pub port: Option<u16>,
     /// Whether TTL indexes are left out on other servers.
     pub defer_ttl: bool,
+    /// What else was asked for.
+    #[serde(default)]
+    pub how: How,
+    /// How many bytes of memory it may take; none = a quarter of the machine.
+    #[serde(default)]
+    pub memory: Option<u64>,
 }
 
 impl Job {
@@ -108,6 +161,16 @@ impl Job {
             except: self.ns_exclude.iter().map(Glob::new).collect(),
             renames: self.ns_rename.clone(),
         }
+    }
+
+    /// Whether another job, of the same stop, asks for the very same state.
+    pub fn same_state(&self, other: &Job) -> bool {
+        let of = |job: &Job| {
+            let paths = (job.sources.clone(), job.snapshot.clone(), job.skip.clone());
+            let parts = (job.ns.clone(), job.ns_exclude.clone(), job.ns_rename.clone());
+            (paths, parts, job.bound, job.with_users, job.accept_unproven.clone(), job.defer_ttl)
+        };
+        of(self) == of(other)
     }
 
     /// The stop it was made for.
@@ -147,11 +210,22 @@ pub enum Restored {
         pid: u32,
         /// The version of its mongod.
         version: String,
+        /// Where its data are.
+        #[serde(default)]
+        dbpath: PathBuf,
+        /// The replica set that it is the one node of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replset: Option<String>,
     },
     /// A dump directory.
     Dump {
         /// Where.
         dir: PathBuf,
+    },
+    /// An archive.
+    Archive {
+        /// Which file.
+        file: PathBuf,
     },
     /// A server that was there.
     Server {
@@ -225,6 +299,12 @@ impl Outcome {
             cause: error.cause.clone(),
             hint: error.hint.clone(),
         });
+    }
+
+    /// Complete and verified.
+    pub(super) fn done(&mut self, meter: &Meter) {
+        meter.enter(Phase::Done, 0);
+        self.exit = 0;
     }
 
     pub(super) fn planned(&mut self, plan: &Plan) {
