@@ -156,9 +156,8 @@ fn after_lines(after: &After, room: usize, tools: usize) -> Vec<Line> {
     let shown: Vec<(String, &Counts)> = shown.zip(names.iter().map(|found| &found.counts)).collect();
     let wide = shown.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(NAME);
     let incident = after.incident.is_some();
-    let line = |(name, counts): &(String, &Counts)| {
-        ("", by_namespace(&format!("{name:<wide$}"), counts, incident))
-    };
+    let line =
+        |(name, counts): &(String, &Counts)| ("", by_namespace(&format!("{name:<wide$}"), counts, incident));
     out.extend(shown.iter().map(line));
     if cut && fit > 0 {
         let text = format!("and {} more", counted((all - shown.len()) as u64, "namespace"));
