@@ -546,3 +546,51 @@ fn v60_is_recovered_by_keys_into_a_dump_directory() {
     let dir = restored["dir"].as_str().unwrap();
     assert_eq!(compare_dump(Path::new(dir), truth.checkpoint("crud 2")), Vec::<String>::new());
 }
+
+/// What the timeline says of the bulk delete is what the fixture's record says; and the case keeps
+/// what was found and decided.
+#[test]
+fn a_burst_is_opened_and_a_document_is_followed_to_its_end() {
+    let root = fixture("v60");
+    let truth = Truth::read(&root);
+    let incident = &truth.incidents["bulk delete"];
+    let (first, second) = (incident.first, incident.first.next());
+    let machine = Machine::new();
+    let text = |part: &str| root.join(part).display().to_string();
+    let open = || Term::spawn(pitstop(machine.state(), &[&text("dump-dir"), &text("oplog")]), 80, 24);
+    let mut term = open();
+    term.until("newest before the stop");
+    choose_suspect(&mut term, ["documents deleted", "shop.orders"]);
+    term.send(ENTER);
+    let shown = term.until(&format!("{} deletes  shop.orders", incident.entries));
+    assert!(shown.contains(&format!("{first} ")) && !shown.contains(&format!("{second} ")), "{shown}");
+    term.send(" ");
+    term.until(&format!("{second} "));
+    term.send("j");
+    term.send(ENTER);
+    let shown = term.until("It was there before; now it is gone");
+    assert!(shown.contains(&format!("delete shop.orders at {first}")), "{shown}");
+    term.send("v");
+    let shown = term.until("History  shop.orders");
+    let ends = |row: &str| row.contains(&format!("{first} ")) && row.contains("- delete");
+    term.until_that("the delete as a version", |text| text.lines().any(ends));
+    assert!(!shown.contains(&format!("{second} ")), "{shown}");
+    term.send("s");
+    term.until(&format!("The stop: before {first}"));
+    let shown = term.until("good write");
+    assert!(shown.contains(&format!("{} of them the incident", incident.entries)), "{shown}");
+    term.send(ESC);
+    term.until_that("the history again", |text| !text.contains("The stop:"));
+    term.send("q");
+    assert_eq!(term.ended(SOON), 0);
+    let journal = std::fs::read_to_string(find(machine.state(), "journal.ndjson")).unwrap();
+    let events: Vec<serde_json::Value> =
+        journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let event = |name: &str| events.iter().find(|e| e["event"] == name);
+    assert_eq!(event("stop").expect("the stop is noted")["pos"], first.to_string());
+    assert!(event("suspects").is_some() && event("history").is_some(), "{journal}");
+    let mut term = open();
+    term.until(&format!("stop before {first}"));
+    term.send("q");
+    assert_eq!(term.ended(SOON), 0);
+}

@@ -4,7 +4,7 @@
 mod tui;
 
 use pitstop::app::overlay::Overlay;
-use pitstop::app::{Copy, Effect, Export, JobEvent, JobId, Loadable, Msg, Screen, Slot};
+use pitstop::app::{Copy, Effect, Export, JobEvent, JobId, Loadable, Msg, Screen, Slot, Work};
 use pitstop::domain::Position;
 use pitstop::domain::op::OpKind;
 use pitstop::keys::Key;
@@ -304,6 +304,137 @@ fn bars_are_walked_and_zoomed_down_to_single_ops() {
     assert_eq!(d.model.timeline.at, BEFORE_DELETE);
     d.press("0");
     assert_ne!(d.model.timeline.axis.unwrap(), axis);
+}
+
+#[test]
+fn bursts_are_one_row_until_they_are_opened() {
+    let mut d = Driver::ready(SIZE);
+    let deletes =
+        d.fake.ops.iter().filter(|op| op.pos >= BEFORE_DELETE && op.pos.secs <= DELETE + 1).count() as u64;
+    let folded = d.model.timeline.rows;
+    assert!(folded < d.fake.ops.len() as u64 - deletes + 10, "{folded}");
+    d.press("Enter ]");
+    assert!(d.text().contains("1,906 deletes  shop.orders"), "{}", d.text());
+    d.press("Enter");
+    assert_eq!(d.model.timeline.rows, folded + deletes);
+    d.press("j j");
+    assert_eq!(d.model.timeline.selected().unwrap().pos, Position::new(DELETE, 2));
+    // From inside it is folded again, and the cursor is on its heading.
+    d.press("Space");
+    assert_eq!(d.model.timeline.rows, folded);
+    assert!(d.model.timeline.here().unwrap().burst().is_some());
+    d.press("o");
+    assert_eq!((d.model.timeline.rows, d.model.timeline.at), (d.fake.ops.len() as u64, BEFORE_DELETE));
+    d.press("o Space");
+    assert_eq!(d.model.timeline.rows, folded + deletes);
+}
+
+#[test]
+fn a_place_inside_a_burst_opens_it_and_its_first_op_does_not() {
+    let mut d = Driver::ready(SIZE);
+    d.press("Enter t '1791988867:1' Enter");
+    assert!(d.model.timeline.here().unwrap().burst().is_some_and(|folded| !folded.open));
+    d.press("t '1791988867:500' Enter");
+    assert_eq!(d.model.timeline.selected().unwrap().pos, Position::new(DELETE, 500));
+    assert!(d.model.timeline.here().unwrap().burst().is_none());
+}
+
+#[test]
+fn the_stop_stands_before_or_after_a_whole_burst() {
+    let mut d = Driver::ready(SIZE);
+    let last = d.fake.bursts[0].last;
+    d.press("Enter ] S");
+    assert_eq!(d.model.choice.stop, Some(last.next()));
+    d.press("[");
+    assert_eq!(d.model.choice.stop, Some(BEFORE_DELETE));
+    d.press("]");
+    assert_eq!(d.model.choice.stop, Some(last.next()));
+    d.press("] ");
+    assert_eq!(d.model.choice.stop, Some(d.fake.bursts[1].first));
+    d.press("t 'after 14:41:07' Enter");
+    assert_eq!(d.model.choice.stop, Some(Position::new(DELETE + 1, 0)), "a time is its whole second");
+    d.press("t '14:41:07' Enter");
+    assert_eq!(d.model.choice.stop, Some(Position::new(DELETE, 0)));
+    d.press("t 'soon' Enter");
+    assert!(matches!(d.model.overlays.last(), Some(Overlay::Prompt(p)) if p.problem.is_some()));
+}
+
+#[test]
+fn what_follows_the_stop_is_told_apart() {
+    let mut d = Driver::ready((100, 40));
+    d.press("Enter ] s");
+    let behind = d.fake.ops.iter().filter(|op| op.pos >= BEFORE_DELETE).count();
+    let good = behind - 1906;
+    let text = d.text().replace(',', "");
+    assert!(text.contains(&format!("{behind} ops")) && text.contains("1906 of them the incident"), "{text}");
+    assert!(text.contains(&format!("{good} good writes")), "{text}");
+    assert!(text.contains("--oplogLimit 1791988867:1"), "{text}");
+}
+
+#[test]
+fn a_stop_that_is_not_possible_has_a_nearest_one() {
+    let mut d = Driver::ready(SIZE);
+    d.press("Enter t '11:59:00' Enter s");
+    d.press("Esc 1 G Enter t '11:00:00' Enter s");
+    assert!(d.text().contains("the nearest valid stop"), "{}", d.text());
+    d.press("n");
+    let valid = d.fake.opened.bases[1].valid.unwrap();
+    assert_eq!(d.model.choice.stop, Some(valid.first));
+    assert!(matches!(d.model.base(), Some(Ok(_))));
+}
+
+#[test]
+fn a_stop_is_noted_once_it_is_left_alone_and_taken_up_again() {
+    let mut d = Driver::ready(SIZE);
+    d.press("Enter ] s");
+    d.answers = false;
+    d.press("Esc");
+    let noted = |d: &Driver| d.waiting.iter().filter(|(_, w)| matches!(w, Work::Decide { .. })).count();
+    assert_eq!(noted(&d), 1);
+    d.answer_all();
+    d.answers = false;
+    d.press("j k");
+    assert_eq!(noted(&d), 0, "it is noted once");
+    let mut d = Driver::waiting(SIZE);
+    d.fake.opened.chosen = Some((BEFORE_DELETE, None));
+    d.answer_all();
+    assert_eq!(d.model.choice.stop, Some(BEFORE_DELETE));
+    assert!(d.model.choice.facts.ready().is_some(), "it is looked at again");
+    assert!(d.model.overlays.is_empty() && noted(&d) == 0);
+}
+
+#[test]
+fn an_op_shows_its_document_before_and_after() {
+    let mut d = Driver::ready((80, 60));
+    d.press("Enter ] k k Enter");
+    let text = d.text();
+    assert!(text.contains("-   49\n") || text.contains("-   49 "), "{text}");
+    assert!(text.contains("+   49.0"), "the type of a number shows: {text}");
+    d.press("y Down Down Enter");
+    assert!(matches!(d.done.last(), Some(Effect::Copy(Copy::Text(t))) if t.contains("packed")));
+    d.press("v");
+    assert_eq!(d.model.screen(), Screen::History);
+    assert!(d.model.overlays.is_empty());
+    d.press("G");
+    let version = d.model.history.selected().unwrap().clone();
+    assert!(!version.there, "the document is gone");
+    d.press("s");
+    assert_eq!(d.model.choice.stop, Some(version.pos));
+    d.press("Esc k Enter");
+    assert_eq!(d.model.screen(), Screen::Timeline);
+    assert_eq!(d.model.timeline.at.secs, tui::fake::DAY + 13 * 3600 + 14);
+}
+
+#[test]
+fn local_time_stands_beside_utc() {
+    let mut d = Driver::ready((100, 30));
+    d.press("Enter ]");
+    assert!(!d.text().contains("16:41:07"));
+    d.press("u");
+    let text = d.text();
+    assert!(text.contains("14:41:07 16:41:07") && text.contains("14:52 UTC  16:52 +02:00"), "{text}");
+    d.press("u");
+    assert!(!d.text().contains("16:41:07"));
 }
 
 #[test]

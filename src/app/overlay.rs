@@ -128,7 +128,7 @@ impl Overlay {
         use Context::*;
         match self {
             Overlay::Help(_) | Overlay::Detail(_) | Overlay::Errors(_) => vec![Detail, List, Global],
-            Overlay::Change(_) => vec![Change, Detail, List, Global],
+            Overlay::Change(_) => vec![Change, List, Global],
             Overlay::Palette(_) => vec![Palette, Global],
             Overlay::Confirm(_) => vec![Confirm, Global],
             Overlay::Prompt(_) => vec![Prompt, Global],

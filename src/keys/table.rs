@@ -281,6 +281,7 @@ pub const ACTIONS: &[Row] = &[
     looks(C::Change, A::History, &["v"], "history", "History", "Show every version of this document."),
     looks(C::Change, A::StopBefore, &["s"], "stop before", "Stop before it", "Choose the stop so that this op is the first one left out."),
     looks(C::Change, A::Copy, &["y"], "copy", "Copy", "Copy the document before or after, the difference, or the op."),
+    looks(C::Change, A::Back, &["Esc", "q"], "close", "Close", "Go back to what lies below."),
     looks(C::History, A::Open, &["Enter"], "show on timeline", "Show on the timeline", "Jump to the op that made this version."),
     looks(C::History, A::StopBefore, &["s"], "stop before", "Stop before this version", "Choose the stop so that this version is the first one left out."),
     looks(C::History, A::Fold, &["Space"], "read", "Read", "Show the whole document before and after."),

@@ -6,7 +6,7 @@ use crate::app::view::{self, Area};
 use crate::app::{Loadable, Model, Slot};
 use crate::domain::after::{After, Counts};
 use crate::domain::op::Op;
-use crate::domain::text::{count, counted};
+use crate::domain::text::{count, counted, visible};
 use crate::ui::canvas::Canvas;
 use crate::ui::overlays::boxed;
 use crate::ui::states;
@@ -17,6 +17,9 @@ const LABEL: u16 = 15;
 
 /// The line between the two neighbours.
 const STOP: &str = "stop";
+
+/// Room for the name of a namespace.
+const NAME: usize = 28;
 
 /// How many namespaces are shown at most.
 const NAMESPACES: usize = 8;
@@ -120,14 +123,10 @@ fn after_lines(after: &After, room: usize, tools: usize) -> Vec<Line> {
     let documents = |n| counted(n, "document");
     out.push(match &after.incident {
         Some(burst) => {
-            let text = format!("{} in {}, ", burst.what, burst.ns);
-            let much = format!(
-                "{}, {} to {}",
-                documents(burst.documents),
-                hms(&burst.first.time()),
-                hms(&burst.last.time())
-            );
-            ("incident", vec![(text, Role::Goes), (much, Role::Text)])
+            let (from, to) = (burst.first.time(), burst.last.time());
+            let until = if hms(&from) == hms(&to) { String::new() } else { format!(" to {}", hms(&to)) };
+            let much = format!(" {} in {}, {}{until}", count(burst.documents), burst.ns, hms(&from));
+            ("incident", vec![(format!("{}:", burst.what), Role::Goes), (much, Role::Text)])
         }
         None => {
             ("incident", vec![("none: what is left out first is a write like any other".into(), Role::Text)])
@@ -150,28 +149,34 @@ fn after_lines(after: &After, room: usize, tools: usize) -> Vec<Line> {
     names.sort_by_key(|ns| (std::cmp::Reverse(ns.counts.operations), ns.ns.to_string()));
     let free = room.saturating_sub(out.len());
     let fit = if free > tools { (free - tools).max(1) } else { free }.min(NAMESPACES);
-    let cut = names.len() > fit;
-    let shown = if cut { fit.saturating_sub(1) } else { fit };
-    out.extend(
-        names.iter().take(shown).map(|found| ("", by_namespace(&found.ns.to_string(), &found.counts))),
-    );
+    let all = names.len();
+    let cut = all > fit;
+    names.truncate(if cut { fit.saturating_sub(1) } else { fit });
+    let shown = names.iter().map(|found| visible(&found.ns.to_string()).into_owned());
+    let shown: Vec<(String, &Counts)> = shown.zip(names.iter().map(|found| &found.counts)).collect();
+    let wide = shown.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(NAME);
+    let incident = after.incident.is_some();
+    let line =
+        |(name, counts): &(String, &Counts)| ("", by_namespace(&format!("{name:<wide$}"), counts, incident));
+    out.extend(shown.iter().map(line));
     if cut && fit > 0 {
-        let text = format!("and {} more", counted((names.len() - shown) as u64, "namespace"));
+        let text = format!("and {} more", counted((all - shown.len()) as u64, "namespace"));
         out.push(("", vec![(text, Role::Dim)]));
     }
     out
 }
 
-fn by_namespace(ns: &str, counts: &Counts) -> Vec<(String, Role)> {
-    let incident = match counts.incident_operations {
-        0 => String::new(),
-        n => format!("{} incident  ", count(n)),
+fn by_namespace(ns: &str, counts: &Counts, incident: bool) -> Vec<(String, Role)> {
+    let bad = match (counts.incident_operations, incident) {
+        (_, false) => String::new(),
+        (0, true) => " ".repeat(18),
+        (n, true) => format!("{:>9} incident", count(n)),
     };
     let good = match counts.good_operations {
         0 => String::new(),
-        n => format!("{} good on {}", count(n), counted(counts.good_documents, "document")),
+        n => format!("{:>9} good on {}", count(n), counted(counts.good_documents, "document")),
     };
-    vec![(format!("{ns}  "), Role::Dim), (incident, Role::Goes), (good, Role::Text)]
+    vec![(format!("{ns} "), Role::Dim), (bad, Role::Goes), (good, Role::Text)]
 }
 
 fn hms(time: &str) -> &str {
@@ -198,15 +203,15 @@ fn keys(c: &mut Canvas, model: &Model, area: Area) {
     }
     pieces.extend([
         ("< >", Role::Key),
-        (" by op  ", Role::Text),
+        (" op  ", Role::Text),
         ("[ ]", Role::Key),
-        (" by burst  ", Role::Text),
+        (" burst  ", Role::Text),
         ("t", Role::Key),
         (" time  ", Role::Text),
         ("y", Role::Key),
         (" copy  ", Role::Text),
         ("Esc", Role::Key),
-        (" look on", Role::Text),
+        (" close", Role::Text),
     ]);
     c.pieces(area.x, area.y, area.w, &pieces);
 }

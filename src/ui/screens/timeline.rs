@@ -1,6 +1,7 @@
 //! The timeline: the chart, the ops below, and where there is room the highlighted op in full.
 
 use crate::app::list::{Folded, Line};
+use crate::app::screens::history::of_op;
 use crate::app::screens::timeline::place;
 use crate::app::view::{Area, timeline};
 use crate::app::{Hit, Model, Slot, values};
@@ -148,6 +149,7 @@ fn draw_burst(c: &mut Canvas, model: &Model, folded: &Folded, area: Area) {
 /// From the first op of a burst to its last one.
 fn took(folded: &Folded) -> String {
     match folded.millis {
+        Some(0) => "in under 1 ms".to_owned(),
         Some(ms) if ms < 1000 => format!("{ms} ms"),
         Some(ms) => format!("{:.1} s", ms as f64 / 1000.0),
         None => match folded.burst.seconds {
@@ -188,9 +190,11 @@ fn detail(c: &mut Canvas, model: &Model, area: Area) {
         states::absent(c, model, area, Slot::Detail, text);
         return;
     };
+    let has_document = model.timeline.selected().and_then(of_op).is_some();
     let hidden = text.lines.len().saturating_sub(usize::from(area.h));
     let more = match hidden {
-        0 => "Enter shows its document before and after".to_owned(),
+        0 if has_document => "Enter shows its document before and after".to_owned(),
+        0 => "Enter shows it alone".to_owned(),
         n => format!("{}: Enter", counted(n as u64, "more line")),
     };
     c.heading(head, head.y, "The op", &more);
