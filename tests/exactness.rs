@@ -52,6 +52,7 @@ fn check(name: &str) {
         }
         // The last dump of a fixture still has most of the truth ahead of it.
         assert!(reached >= 20, "{name} {format}: only {reached} checkpoints lie behind the edge");
+        println!("{name} {format}: {reached} checkpoints, {} points", truth.points.len());
         for point in &truth.points {
             let state = state_at(point.ts.next());
             let at = state.position(&Namespace::new(&*point.db, &*point.collection)).unwrap();

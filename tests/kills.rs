@@ -403,6 +403,84 @@ fn what_was_complete_is_kept() {
     }
 }
 
+/// Stopped on request, in the middle: either nothing is left, or what is left can be gone on with;
+/// the message says which.
+#[test]
+fn a_cancelled_restore_says_what_it_leaves() {
+    use rustix::process::Signal;
+    let truth = Truth::read(&fixture("v60"));
+    let want = truth.checkpoint("crud 2");
+    let machine = Machine::new();
+    let place = tempfile::tempdir().unwrap();
+    let (dump, archive) = (place.path().join("dump"), place.path().join("state.archive"));
+    let peer = Peer::start();
+    let targets = [
+        "isolated".to_owned(),
+        format!("dump:{}", dump.display()),
+        format!("archive:{}", archive.display()),
+        peer.uri(),
+    ];
+    for target in targets {
+        let restore = Restore::of(&machine, &truth, &target);
+        let mut attempts = 0;
+        let ran = loop {
+            attempts += 1;
+            assert!(attempts < 40, "{target}: it was never met on its way");
+            let mut front = restore.start();
+            let signal = |pid: i32, signal| {
+                let _ = rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal);
+            };
+            let far = |pid: i32, at: &Path| {
+                let begun = match target.starts_with("archive:") {
+                    true => fs::read_dir(place.path()).unwrap().next().is_some(),
+                    false => has_checkpoint(at),
+                };
+                if begun {
+                    signal(pid, Signal::STOP);
+                }
+                begun
+            };
+            if let Some(pid) = run_until(&machine, &mut front, far) {
+                signal(pid, Signal::TERM);
+                signal(pid, Signal::CONT);
+            }
+            let ran = Ran::of(front.wait_with_output().unwrap());
+            if ran.code != 0 {
+                break ran;
+            }
+            let _ = machine.run(&["targets", "stop", "--all", "--delete"]);
+            let _ = (fs::remove_dir_all(&dump), fs::remove_file(&archive));
+            peer.wipe();
+        };
+        assert_eq!(ran.code, 130, "{target}: {}", ran.err);
+        let clean = ran.err.contains("nothing is left of it");
+        assert!(clean != ran.err.contains("the same command goes on from there"), "{target}: {}", ran.err);
+        let left = match &target {
+            isolated if isolated == "isolated" => machine.json(&["targets", "--json"]).len(),
+            server if server.starts_with("mongodb") => {
+                usize::from(databases(server).contains(&"pitstop_incomplete".to_owned()))
+            }
+            _ => fs::read_dir(place.path()).unwrap().count(),
+        };
+        assert_eq!(left, usize::from(!clean), "{target}: {}", ran.err);
+        assert_eq!(clean, target == "isolated" || target.starts_with("archive:"), "{target}: {}", ran.err);
+        let outcome = restore.again();
+        let differences = match &target {
+            isolated if isolated == "isolated" => compare_server(&machine.uri_of(&outcome["restored"]), want),
+            server if server.starts_with("mongodb") => compare_server(server, want),
+            dir if dir.starts_with("dump:") => compare_dump(&dump, want),
+            _ => {
+                let apart = tempfile::tempdir().unwrap();
+                common::archive::take_apart(&archive, apart.path());
+                compare_dump(apart.path(), want)
+            }
+        };
+        assert_eq!(differences, Vec::<String>::new(), "{target}");
+        let _ = machine.run(&["targets", "stop", "--all", "--delete"]);
+        let _ = (fs::remove_dir_all(&dump), fs::remove_file(&archive));
+    }
+}
+
 /// Between the two tries a source has changed: nothing that was made from it is kept.
 #[test]
 fn what_was_made_from_other_sources_is_not_kept() {
@@ -468,9 +546,13 @@ impl Disk {
 
     /// From now on nothing more fits.
     fn fill(&self) {
-        let stat = rustix::fs::statvfs(self.0.path()).unwrap();
-        let used = (stat.f_blocks - stat.f_bfree) * stat.f_frsize;
-        assert!(self.resize(used.max(4096)));
+        // A server goes on writing between the look and the cut.
+        let cut = (0..1000).any(|_| {
+            let stat = rustix::fs::statvfs(self.0.path()).unwrap();
+            let used = (stat.f_blocks - stat.f_bfree) * stat.f_frsize;
+            self.resize(used.max(4096))
+        });
+        assert!(cut, "the file system does not become smaller");
     }
 }
 

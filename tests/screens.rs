@@ -206,7 +206,7 @@ fn scenes() -> Vec<Scene> {
         scene("over.export", |s| keys(s, "Enter ] s d e")),
         scene("over.production", |s| {
             let mut d = keys(s, "Enter");
-            d.model.start.production = true;
+            d.model.start.marked = "PRODUCTION";
             d.model.start.source = "mongodb://db1.example.net,db2.example.net/".into();
             if let Some(opened) = d.model.opened.ready().cloned() {
                 let live = vec!["shop0 db2.example.net:27017".into()];

@@ -706,3 +706,68 @@ proptest! {
         }
     }
 }
+
+/// A live source grows by one op while somebody looks at the timeline.
+#[test]
+fn a_live_source_grows_under_a_cursor_that_stays_and_its_loss_is_said() {
+    use pitstop::app::live::LiveNews;
+    let mut d = Driver::ready((100, 30));
+    d.press("Enter Ctrl-d s Esc");
+    let (cursor, stop) = (d.model.timeline.at, d.model.choice.stop);
+    let last = d.model.opened.value().unwrap().last.unwrap();
+    let newer = pitstop::domain::Position::new(last.secs + 600, 1);
+    let mut op = d.fake.ops[0].clone();
+    (op.pos, op.time) = (newer, newer.time());
+    d.fake.ops.push(op);
+    d.fake.opened.last = Some(newer);
+    d.fake.opened.entries += 1;
+    let before = d.model.timeline.ops;
+    assert!(!d.text().contains("LIVE"));
+
+    d.send(Msg::Live(LiveNews::Here(newer)));
+    assert!(d.text().contains(&format!("LIVE {}", &newer.time()[11..19])), "{}", d.text());
+    assert_eq!(d.model.timeline.ops, before, "not more often than every two seconds");
+    let later = |d: &mut Driver, ms: u64| {
+        let now = d.model.now + ms;
+        let utc = d.model.utc;
+        d.send(Msg::Now { ms: now, utc });
+    };
+    assert!(d.model.next_change().unwrap() <= 2_000);
+    later(&mut d, 2_001);
+    d.answer_all();
+    assert_eq!(d.model.timeline.ops, before + 1);
+    assert_eq!((d.model.timeline.at, d.model.choice.stop), (cursor, stop), "nothing has moved");
+    assert!(d.model.timeline.axis.unwrap().bar_of(newer).is_some(), "the axis shows the new end");
+    d.press("G");
+    assert_eq!(d.model.timeline.selected().unwrap().pos, newer);
+    // Nothing is asked for while nothing comes.
+    later(&mut d, 60_000);
+    assert!(d.waiting.is_empty() && !d.model.jobs.any());
+
+    d.send(Msg::Live(LiveNews::Lost("connection refused".into())));
+    let text = d.text();
+    assert!(text.contains("SOURCE LOST") && text.contains("connection refused"), "{text}");
+    d.send(Msg::Live(LiveNews::Back));
+    assert!(d.text().contains("LIVE") && !d.text().contains("LOST"), "{}", d.text());
+    let error = pitstop::domain::Error::inexact("following the oplog of", "h", "it has another entry");
+    d.send(Msg::Live(LiveNews::Ended(Box::new(error))));
+    assert!(d.text().contains("NOT FOLLOWED") && d.text().contains("another entry"), "{}", d.text());
+}
+
+/// What has come waits while somebody answers a question, and a growth that fails leaves what is there.
+#[test]
+fn growth_waits_for_a_question_and_its_failure_takes_nothing_away() {
+    use pitstop::app::live::LiveNews;
+    let mut d = Driver::ready((100, 30));
+    d.press("Enter s r Enter");
+    let newer = pitstop::domain::Position::new(d.model.opened.value().unwrap().last.unwrap().secs + 600, 1);
+    d.fake.fails = vec!["Grow"];
+    d.send(Msg::Live(LiveNews::Here(newer)));
+    let (ms, utc) = (d.model.now + 10_000, d.model.utc);
+    d.send(Msg::Now { ms, utc });
+    assert!(d.waiting.is_empty() && !d.model.jobs.any(), "a question is open");
+    d.press("Esc");
+    d.answer_all();
+    assert!(d.text().contains("cut off (Grow)"), "{}", d.text());
+    assert!(d.model.opened.ready().is_some() && d.model.timeline.index.ready().is_some());
+}

@@ -57,12 +57,13 @@ pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
         Loadable::Failed(_) => Err("the oplog could not be read: R tries again".to_owned()),
         _ => Err("the oplog is still being read".to_owned()),
     };
-    let suspects = || match &model.suspects.found {
-        Loadable::Ready(found) if found.is_empty() => {
+    // While a live source is looked at anew, what was found before is there.
+    let suspects = || match (&model.suspects.found, model.suspects.found.value()) {
+        (Loadable::Failed(_), _) => Err("looking for damage has failed: ! shows why".to_owned()),
+        (Loadable::Ready(found), _) if found.is_empty() => {
             Err("nothing in the oplog looks like damage".to_owned())
         }
-        Loadable::Ready(_) => Ok(()),
-        Loadable::Failed(_) => Err("looking for damage has failed: ! shows why".to_owned()),
+        (_, Some(found)) if !found.is_empty() => Ok(()),
         _ => Err("still looking for damage".to_owned()),
     };
     if let Some(answer) = of_overlay(model, action).or_else(|| of_screen(model, action)) {
@@ -304,6 +305,9 @@ pub fn help(model: &Model) -> Vec<HelpLine> {
     out.push(HelpLine::Heading("About"));
     if let Some(opened) = model.opened.value() {
         out.push(HelpLine::Text(format!("The case is kept in {}", opened.case)));
+    }
+    if !model.start.log.is_empty() {
+        out.push(HelpLine::Text(format!("The log of this run is {}", model.start.log)));
     }
     out.push(HelpLine::Text(
         "Sources are only ever read. Every time is UTC; u shows local time beside it.".into(),

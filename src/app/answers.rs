@@ -2,6 +2,7 @@
 
 use super::effect::Effect;
 use super::jobs::Slot;
+use super::live;
 use super::model::Model;
 use super::msg::Answer;
 use super::screens::{case, change, history, marks, preview, restore, snapshots, timeline};
@@ -33,6 +34,7 @@ pub fn part(model: &mut Model, answer: Answer) {
 fn arrived(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
     match answer {
         Answer::Opened(opened) => snapshots::opened(model, Ok(*opened), out),
+        Answer::Grown(opened, indexed) => live::grown(model, *opened, indexed, out),
         Answer::Indexed(indexed) => timeline::indexed(model, Ok(indexed), out),
         Answer::Suspects(found) => {
             model.suspects.found.fill(Ok(found));
@@ -70,7 +72,7 @@ fn lost(model: &mut Model, slot: Slot, error: Box<Error>, out: &mut Vec<Effect>)
         Slot::Index => timeline::indexed(model, Err(error), out),
         Slot::Suspects => model.suspects.found.fill(Err(error)),
         // The list and the cursor stay as they are, and the rows that are there stay visible.
-        Slot::Filter | Slot::Fold | Slot::Search | Slot::Locate | Slot::Rows => {}
+        Slot::Filter | Slot::Fold | Slot::Search | Slot::Locate | Slot::Rows | Slot::Grow => {}
         Slot::Change => change::arrived(model, &Err(error), change::Of::Op),
         Slot::History => history::found(model, Err(error)),
         Slot::Version => history::version(model, Err(error)),

@@ -97,6 +97,8 @@ pub enum Copy {
 pub enum Work {
     /// Open the sources.
     Open,
+    /// Take in what has come from the sources that are followed.
+    Grow,
     /// Read the oplog into columns.
     Index,
     /// Find the bursts that look like damage.

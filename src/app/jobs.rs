@@ -10,6 +10,8 @@ use crate::domain::progress::Reading;
 pub enum Slot {
     /// Opening the sources.
     Open,
+    /// Taking in what has come from a live source.
+    Grow,
     /// Reading the oplog into columns.
     Index,
     /// Looking for damage.
@@ -65,6 +67,7 @@ impl Slot {
     pub fn doing(self) -> &'static str {
         match self {
             Slot::Open => "opening the sources",
+            Slot::Grow => "taking in what is new",
             Slot::Index => "reading the oplog",
             Slot::Suspects => "looking for damage",
             Slot::Filter => "filtering",
@@ -97,7 +100,8 @@ impl Slot {
     fn is_long(self) -> bool {
         !matches!(
             self,
-            Slot::Rows
+            Slot::Grow
+                | Slot::Rows
                 | Slot::Bars
                 | Slot::Detail
                 | Slot::Locate

@@ -16,6 +16,7 @@ pub mod finding;
 pub mod folding;
 pub mod jobs;
 pub mod list;
+pub mod live;
 pub mod loadable;
 pub mod model;
 pub mod msg;

@@ -2,6 +2,7 @@
 
 use super::data::{Opened, StopFacts, Target};
 use super::jobs::{Jobs, Slot};
+use super::live;
 use super::loadable::Loadable;
 use super::overlay::Overlay;
 use super::screens::{history, marks, plan, preview, restore, snapshots, states, suspects, timeline};
@@ -18,8 +19,10 @@ pub struct Start {
     pub source: String,
     /// Whether this is the built-in incident.
     pub demo: bool,
-    /// Whether the source is, or may be, what people work on.
-    pub production: bool,
+    /// A word that says how much depends on the data, `PRODUCTION`; empty = nobody said.
+    pub marked: &'static str,
+    /// Where the log of this run is; empty = there is none.
+    pub log: String,
     /// The version of this program.
     pub version: String,
     /// The time zone of this machine.
@@ -115,6 +118,8 @@ pub struct Model {
     pub mishaps: Vec<Mishap>,
     /// The sources.
     pub opened: Loadable<Opened>,
+    /// The live ones among them, once there is news of them.
+    pub live: Option<live::Live>,
     /// What has been chosen.
     pub choice: Choice,
     /// The list of snapshots.
@@ -158,6 +163,7 @@ impl Model {
             status: None,
             mishaps: Vec::new(),
             opened: Loadable::Idle,
+            live: None,
             choice: Choice::default(),
             snapshots: Window::default(),
             timeline: timeline::Timeline::default(),
@@ -240,7 +246,8 @@ impl Model {
         }
         // The clock in the header shows minutes.
         let second = u64::try_from(self.utc.rem_euclid(60)).unwrap_or(0);
-        Some((60 - second) * 1000)
+        let minute = (60 - second) * 1000;
+        Some(live::next(self).map_or(minute, |wait| wait.min(minute)))
     }
 }
 

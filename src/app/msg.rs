@@ -4,6 +4,7 @@ use super::data::{Bars, Diff, Documents, Indexed, Opened, Outcome, StopFacts, Te
 use super::document::{Change, Versions};
 use super::jobs::JobId;
 use super::list::{Listed, Page, Spot};
+use super::live::LiveNews;
 use crate::domain::Result;
 use crate::domain::after::After;
 use crate::domain::burst::Burst;
@@ -35,6 +36,8 @@ pub enum Msg {
     },
     /// Something about a job.
     Job(JobId, JobEvent),
+    /// Something about the sources that are followed.
+    Live(LiveNews),
     /// Copying has worked, said in words, or not.
     Copied(Result<String>),
 }
@@ -55,6 +58,7 @@ pub enum JobEvent {
 #[allow(missing_docs)] // Named after the question each of them answers.
 pub enum Answer {
     Opened(Box<Opened>),
+    Grown(Box<Opened>, Indexed),
     Indexed(Indexed),
     Suspects(Vec<Burst>),
     Listed(Listed),

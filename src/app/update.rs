@@ -6,6 +6,7 @@ use super::answers;
 use super::effect::{Copy, Effect, Work};
 use super::jobs::{JobId, Slot};
 use super::list::Line;
+use super::live;
 use super::loadable::Loadable;
 use super::model::{Model, Screen};
 use super::msg::{Hit, JobEvent, Msg};
@@ -55,6 +56,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
                 answers::ended(model, id.slot, answer, &mut out);
             }
         }
+        Msg::Live(news) => live::told(model, news),
         Msg::Copied(Ok(text)) => model.say(text),
         Msg::Copied(Err(error)) => model.fail(&error),
     }
@@ -72,6 +74,7 @@ fn demand(model: &mut Model, out: &mut Vec<Effect>) {
     history::demand(model, out);
     preview::demand(model, out);
     stop::demand(model, out);
+    live::demand(model, out);
 }
 
 /// Whether the cursor or the stop is being moved by a job. A key pressed now is meant for where

@@ -2,6 +2,7 @@
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -18,6 +19,9 @@ use crate::runtime::ThemeChoice;
 #[command(name = "pitstop", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Cli {
+    /// The configuration to read (else PITSTOP_CONFIG, ~/.config/pitstop/config.toml)
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -29,8 +33,8 @@ pub struct Cli {
 /// The screens, on sources.
 #[derive(Debug, Args)]
 pub struct ScreensArgs {
-    /// Dump directories, archives, oplog files, folders of slices, mongodb://… of a replica set:
-    /// opens the screens on them
+    /// Dump directories, archives, oplog files, folders of slices, mongodb://… of a replica set,
+    /// profiles: opens the screens on them
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<Source>,
     /// Keep the case in this folder
@@ -48,8 +52,8 @@ pub struct ScreensArgs {
 #[derive(Debug, Args)]
 pub struct LookArgs {
     /// auto, dark, light, ansi (the 16 colours of your own scheme), ansi-light, mono
-    #[arg(long, value_name = "NAME", env = "PITSTOP_THEME", default_value = "auto")]
-    pub theme: ThemeChoice,
+    #[arg(long, value_name = "NAME", value_parser = named::<ThemeChoice>)]
+    pub theme: Option<String>,
     /// Use ASCII characters only
     #[arg(long)]
     pub ascii: bool,
@@ -62,6 +66,11 @@ pub struct LookArgs {
     /// The mongod to start (else PITSTOP_MONGOD, the configuration, PATH)
     #[arg(long, value_name = "FILE")]
     pub mongod: Option<PathBuf>,
+}
+
+/// A text that names one of these.
+fn named<T: FromStr<Err = String>>(text: &str) -> Result<String, String> {
+    text.parse::<T>().map(|_| text.to_owned())
 }
 
 const EXIT_CODES: &str = "\
@@ -103,12 +112,54 @@ pub enum Command {
     Report(ReportArgs),
     /// List or stop the servers that restores left running
     Targets(TargetsArgs),
-    /// Carry out a prepared restore (started by `restore`)
-    #[command(hide = true)]
-    RestoreWorker {
-        /// The folder of the prepared restore.
-        dir: PathBuf,
+    /// Print completions for a shell, the manual page, or a configuration to begin with
+    Generate(GenerateArgs),
+}
+
+/// Arguments of `generate`.
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// What to print.
+    #[command(subcommand)]
+    pub what: Generated,
+}
+
+/// What can be printed.
+#[derive(Debug, Subcommand)]
+pub enum Generated {
+    /// Completions for a shell
+    Completions {
+        /// Which one
+        shell: clap_complete::Shell,
     },
+    /// The manual page, as troff
+    Man,
+    /// Everything that can be configured, with the defaults
+    Config,
+}
+
+impl Command {
+    /// The sources it names, where it names any.
+    pub fn sources(&mut self) -> Option<&mut Vec<Source>> {
+        Some(match self {
+            Command::Snapshots(args) => &mut args.sources,
+            Command::Ops(args) => &mut args.source.sources,
+            Command::Suspects(args) => &mut args.source.sources,
+            Command::Plan(args) => &mut args.source.sources,
+            Command::Diff(args) => &mut args.source.sources,
+            Command::History(args) => &mut args.source.sources,
+            Command::Mark(args) => &mut args.source.sources,
+            Command::Note(args) => &mut args.source.sources,
+            Command::States(args) => &mut args.source.sources,
+            Command::Restore(args) => &mut args.plan.source.sources,
+            Command::Doctor(args) => &mut args.sources,
+            Command::Archive(_)
+            | Command::Demo(_)
+            | Command::Generate(_)
+            | Command::Report(_)
+            | Command::Targets(_) => return None,
+        })
+    }
 }
 
 /// Arguments of `demo`.
@@ -125,7 +176,7 @@ pub struct DemoArgs {
 /// Arguments of `archive`.
 #[derive(Debug, Args)]
 pub struct ArchiveArgs {
-    /// The replica set: mongodb://…
+    /// The replica set: mongodb://…, or a profile that names one
     #[arg(value_name = "URI")]
     pub uri: Source,
     /// The folder of the archive; made if it is not there
@@ -158,9 +209,9 @@ pub struct DoctorArgs {
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<Source>,
     /// How much depends on the data: an oplog of 24 h, 48 h or 168 h
-    #[arg(long, value_name = "HOW", default_value = "production",
-        value_parser = ["development", "production", "mission-critical"])]
-    pub criticality: String,
+    /// [default: as configured, else production]
+    #[arg(long, value_name = "HOW", value_parser = ["development", "production", "mission-critical"])]
+    pub criticality: Option<String>,
     /// The case folder to look at
     #[arg(long, value_name = "DIR")]
     pub case: Option<PathBuf>,
@@ -172,8 +223,8 @@ pub struct DoctorArgs {
 /// Where backups and oplogs are.
 #[derive(Debug, Args)]
 pub struct SourceArgs {
-    /// Dump directories, archives, oplog files, folders of slices, mongodb://… of a replica set:
-    /// any number, any order
+    /// Dump directories, archives, oplog files, folders of slices, mongodb://… of a replica set,
+    /// profiles: any number, any order
     #[arg(value_name = "SOURCE", required = true)]
     pub sources: Vec<Source>,
     /// Print JSON: one object, or one per line for lists

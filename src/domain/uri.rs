@@ -40,6 +40,33 @@ pub fn scrub(message: &str, uri: &str) -> String {
     visible(&out).into_owned()
 }
 
+/// Whether the string holds something that nobody else may know.
+pub fn holds_secret(uri: &str) -> bool {
+    let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    let password = rest.rsplit_once('@').and_then(|(user_info, _)| user_info.split_once(':'));
+    let options = rest.split_once('?').map_or("", |(_, options)| options).to_ascii_lowercase();
+    password.is_some_and(|(_, password)| !password.is_empty())
+        || options.contains("password=")
+        || options.contains("properties=")
+}
+
+/// A text of any kind, with every connection string in it as [`without_secrets`] shows it.
+pub fn redacted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("mongodb://").into_iter().chain(rest.find("mongodb+srv://")).min() {
+        let (before, uri) = rest.split_at(at);
+        out.push_str(before);
+        // A quotation mark or a blank cannot stand in one unescaped.
+        let end = uri.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`')).unwrap_or(uri.len());
+        let (uri, behind) = uri.split_at(end);
+        out.push_str(&without_secrets(uri));
+        rest = behind;
+    }
+    out.push_str(rest);
+    out
+}
+
 /// Percent-encodes everything but unreserved characters: a value or a socket's path as a host.
 pub fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -97,6 +124,20 @@ mod tests {
         let uri = "mongodb://u:s3%2Fcret@h/?authMechanismProperties=AWS_SESSION_TOKEN:tok";
         let said = scrub("bad s3/cret and s3%2Fcret and AWS_SESSION_TOKEN:tok", uri);
         assert!(!said.contains("cret") && !said.contains("tok"), "{said}");
+    }
+
+    #[test]
+    fn texts_lose_the_secrets_of_all_their_connection_strings() {
+        let text = "--target=mongodb://u:s3cret@h/db?x=1 'mongodb+srv://a:s3cret@b' \"mongodb://c\"";
+        let shown = "--target=mongodb://h/db 'mongodb+srv://b' \"mongodb://c\"";
+        assert_eq!(redacted(text), shown);
+        assert_eq!(redacted("nothing here"), "nothing here");
+        for secret in ["mongodb://u:p@h", "mongodb://h/?tlsCertificateKeyFilePassword=x"] {
+            assert!(holds_secret(secret), "{secret}");
+        }
+        for none in ["mongodb://u@h", "mongodb://h:27017/?replicaSet=rs", "mongodb://u:@h"] {
+            assert!(!holds_secret(none), "{none}");
+        }
     }
 
     #[test]

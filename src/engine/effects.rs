@@ -86,8 +86,9 @@ pub enum Way {
     /// stored as it is logged.
     Plain,
     /// In an `applyOps` that somebody sent and that was carried out, and logged, as one. Measured
-    /// on 6.0: an insert puts `_id` in front; over a document that is there it takes that one's
-    /// place; and in any whole document a zero timestamp at the top became the server's clock.
+    /// on 6.0: the primary puts the `_id` of an insert in front; over a document that is there it
+    /// takes that one's place; and in any whole document a zero timestamp at the top becomes the
+    /// primary's clock. (Secondaries and recovery leave `_id` and zero as they are logged.)
     Sent,
 }
 

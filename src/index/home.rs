@@ -67,6 +67,12 @@ impl Home {
         columns::at(&self.dir, flock(lock, FlockOperation::NonBlockingLockShared).map_err(Into::into))
     }
 
+    /// Lets others write.
+    pub fn leave(&self) -> Result<()> {
+        let Some(lock) = &self.lock else { return Ok(()) };
+        columns::at(&self.dir, flock(lock, FlockOperation::Unlock).map_err(Into::into))
+    }
+
     /// Where it is.
     pub fn dir(&self) -> &Path {
         &self.dir

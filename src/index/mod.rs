@@ -219,6 +219,12 @@ impl OpIndex {
         let _ = self.grown.1.wait_timeout_while(guard, most, |()| !self.is_complete() && self.len() <= rows);
     }
 
+    /// Lets another index of the same folder add to what is there. This one, finished, can be read
+    /// as before: what it knows is not changed.
+    pub fn hand_over(&self) -> Result<()> {
+        self.home.leave()
+    }
+
     /// Writes one part behind the others and shows it to everyone.
     fn commit(&self, mut built: Built) -> Result<Part> {
         let mut names = self.names.write().unwrap_or_else(|e| e.into_inner());

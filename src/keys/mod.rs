@@ -6,10 +6,12 @@
 
 mod chord;
 mod markdown;
+mod rebind;
 mod resolve;
 mod table;
 
 pub use chord::{Chord, Code, Key};
 pub use markdown::key_table;
+pub use rebind::Rebind;
 pub use resolve::{Keymap, Resolution};
 pub use table::{ACTIONS, Action, Context, Danger, Row, row};

@@ -34,6 +34,11 @@ impl Default for Keymap {
 }
 
 impl Keymap {
+    /// These bindings; within a context in the order of the table.
+    pub(super) fn of(bindings: Vec<(Context, Chord, Action)>) -> Keymap {
+        Keymap { bindings }
+    }
+
     /// What the keys pressed so far mean in these contexts, the innermost first.
     pub fn resolve(&self, contexts: &[Context], pressed: &[Key]) -> Resolution {
         for context in contexts {

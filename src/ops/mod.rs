@@ -3,6 +3,7 @@
 //! what is here.
 
 pub mod after;
+mod ahead;
 pub mod archive;
 pub mod demo;
 pub mod diff;
@@ -23,6 +24,7 @@ pub mod restore;
 pub mod rows;
 pub mod search;
 pub mod select;
+pub mod sets;
 mod shape;
 mod signals;
 pub mod states;

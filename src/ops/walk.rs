@@ -1,10 +1,14 @@
 //! The fold over an opened workspace: the first pass of every plan, diff and restore.
+//!
+//! It reads the log itself and not the op index: of every entry that counts it needs session, UUID
+//! and body, which the columns do not have, and entries that do not count are few. An index that is
+//! not there yet would cost a pass of its own before it saves anything.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::Workspace;
+use super::ahead::ahead;
 use super::memory::Memory;
 use crate::domain::{Error, OpTime, Position, Result, progress::Meter, progress::Phase};
 use crate::engine::entry::Entry;
@@ -51,10 +55,6 @@ impl<'a> History<'a> for Older<'a> {
 const SAMPLE_EVERY: u64 = 256;
 const SAMPLE_TAIL: usize = 64;
 
-/// Entries that are parsed in one go, and how many such batches wait at most.
-const BATCH: usize = 1024;
-const AHEAD: usize = 4;
-
 /// Folds the oplog below `bound` over a snapshot. The caller has checked that the range has no
 /// gap (see [`crate::domain::plan::choose_base`]).
 pub fn walk<'w>(
@@ -98,22 +98,7 @@ pub fn walk<'w>(
         }
         Ok(())
     };
-    // One thread reads and parses ahead, this one folds.
-    std::thread::scope(|scope| {
-        let (send, parsed) = sync_channel(AHEAD);
-        scope.spawn(move || {
-            let mut entries = workspace.oplog.entries(from, bound);
-            loop {
-                let batch: Vec<_> = entries.by_ref().take(BATCH).collect();
-                // Whoever folds may have given up.
-                if batch.is_empty() || send.send(batch).is_err() {
-                    return;
-                }
-            }
-        });
-        let parsed: Receiver<Vec<Result<Entry<'w>>>> = parsed;
-        parsed.into_iter().flatten().try_for_each(|entry| take(entry?))
-    })?;
+    ahead(&workspace.oplog, from, bound, |entry| entry, &mut take)?;
     meter.add(unreported.0, unreported.1);
     sample.extend(tail);
     let (state, walked) = fold.finish()?;

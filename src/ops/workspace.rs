@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use super::sets::{self, Known};
 use crate::case::Case;
 use crate::domain::coverage::{Gap, Segment};
 use crate::domain::plan::valid_stops;
@@ -13,6 +14,8 @@ use crate::domain::window::Window;
 use crate::domain::{Error, Namespace, Position, Result, progress::Meter, progress::Phase};
 use crate::engine::input::CollectionKind;
 use crate::index::OpIndex;
+use crate::source::Slice;
+use crate::source::live::folder::{Folder, files, growing, seal};
 use crate::source::live::{self, Secured};
 use crate::source::oplog::Oplog;
 use crate::source::{self, Format, Opened, Snapshot};
@@ -47,8 +50,23 @@ pub struct Workspace {
     /// that could not be reached.
     pub windows: Vec<Window>,
     /// Who answered for the live sources: the name of the set, and the member.
-    pub live: Vec<String>,
+    pub members: Vec<String>,
+    /// The live sources, in the order they were given: those that can be followed.
+    pub live: Vec<Live>,
+    slices: Vec<Slice>,
+    accepted: Vec<Position>,
     index: Mutex<Option<Arc<OpIndex>>>,
+}
+
+/// A live source whose oplog has been secured.
+#[derive(Clone)]
+pub struct Live {
+    /// How to connect; it may hold a password.
+    pub uri: String,
+    /// The folder of its slices.
+    pub folder: PathBuf,
+    /// The bytes of its last entry.
+    pub last: Vec<u8>,
 }
 
 impl Workspace {
@@ -60,16 +78,20 @@ impl Workspace {
                 .err();
         }
         meter.enter(Phase::Open, 0);
-        let identities: Vec<PathBuf> = options.sources.iter().map(Source::identity).collect();
+        let (identities, known) = sets::ask(&options.sources)?;
         let case = Case::open(options.case.as_deref(), &identities)?;
-        super::findings::opened(&case, &identities)?;
+        let given: Vec<PathBuf> = options.sources.iter().map(Source::identity).collect();
+        super::findings::opened(&case, &given)?;
         // The live ones first: their oldest entries are overwritten while the others are read.
-        let live = secure(&options.sources, &case, meter)?;
+        let secured = secure(&known, &case, meter)?;
         let mut paths: Vec<PathBuf> = options.sources.iter().filter_map(Source::path).cloned().collect();
         let mut opened = source::open(&paths, &case.unpack_dir(), meter)?;
-        let (mut windows, mut members) = (Vec::new(), Vec::new());
-        for secured in live {
-            members.extend(secured.set.map(|set| format!("{} {}", set.name, set.member)));
+        let (mut windows, mut live, mut members) = (Vec::new(), Vec::new(), Vec::new());
+        for (known, secured) in known.into_iter().zip(secured) {
+            members.extend(secured.set.as_ref().map(|set| format!("{} {}", set.name, set.member)));
+            if let Some(last) = newest(&secured.slices)? {
+                live.push(Live { uri: known.uri, folder: secured.folder.clone(), last });
+            }
             opened.slices.extend(secured.slices);
             opened.notes.extend(secured.notes);
             paths.push(secured.folder);
@@ -77,8 +99,8 @@ impl Workspace {
         }
         opened.snapshots.sort_by_key(|s| s.edge());
         let own = opened.snapshots.iter().filter_map(|s| s.oplog.clone());
-        let slices = opened.slices.into_iter().chain(own).collect();
-        let oplog = Oplog::join(slices, &options.accept_unproven)?;
+        let slices: Vec<Slice> = opened.slices.into_iter().chain(own).collect();
+        let oplog = Oplog::join(slices.clone(), &options.accept_unproven)?;
         let infos = opened.snapshots.iter().map(info).collect();
         if !oplog.unproven().is_empty() {
             let joints = serde_json::to_value(oplog.unproven()).unwrap_or_default();
@@ -86,7 +108,57 @@ impl Workspace {
         }
         let index = Mutex::new(None);
         let Opened { snapshots, notes, .. } = opened;
-        Ok(Workspace { case, snapshots, infos, oplog, notes, paths, windows, live: members, index })
+        let accepted = options.accept_unproven.clone();
+        Ok(Workspace {
+            case,
+            snapshots,
+            infos,
+            oplog,
+            notes,
+            paths,
+            windows,
+            members,
+            live,
+            slices,
+            accepted,
+            index,
+        })
+    }
+
+    /// The same with what has come since from the sources that are followed. Jobs that still hold
+    /// the old one may go on reading; its index, finished, is handed over to be added to.
+    pub fn grown(&self, meter: &Meter) -> Result<Workspace> {
+        let mut slices = self.slices.clone();
+        for live in &self.live {
+            let known = |path: &PathBuf| self.slices.iter().any(|s| s.name == path.display().to_string());
+            let new: Vec<PathBuf> = files(&live.folder)?.into_iter().filter(|path| !known(path)).collect();
+            slices.extend(Folder::read(&new, meter)?);
+            if let Some(part) = growing(&live.folder, meter)? {
+                slices.retain(|slice| slice.name != part.name);
+                slices.push(part);
+            }
+        }
+        let oplog = Oplog::join(slices.clone(), &self.accepted)?;
+        self.index(meter)?.hand_over()?;
+        Ok(Workspace {
+            case: self.case.clone(),
+            snapshots: self.snapshots.clone(),
+            infos: self.infos.clone(),
+            oplog,
+            notes: self.notes.clone(),
+            paths: self.paths.clone(),
+            windows: self.windows.clone(),
+            members: self.members.clone(),
+            live: self.live.clone(),
+            slices,
+            accepted: self.accepted.clone(),
+            index: Mutex::new(None),
+        })
+    }
+
+    /// Gives what is being written by a follower a name that other processes find.
+    pub fn seal(&self) -> Result<()> {
+        self.live.iter().try_for_each(|live| seal(&live.folder).map(|_| ()))
     }
 
     /// The op index, finished: built when it is asked for first, and kept in the case.
@@ -139,14 +211,21 @@ impl Workspace {
     }
 }
 
-/// Secures the live ones among the sources in the case.
-fn secure(sources: &[Source], case: &Case, meter: &Meter) -> Result<Vec<Secured>> {
+/// Secures the live sources in the case.
+fn secure(sources: &[Known], case: &Case, meter: &Meter) -> Result<Vec<Secured>> {
     let root = case.root().join("live");
-    let uris = sources.iter().filter_map(|source| match source {
-        Source::Live(uri) => Some(uri),
-        Source::Path(_) => None,
-    });
-    uris.map(|uri| live::secure(uri, &root, meter)).collect()
+    let one = |known: &Known| match &known.unreachable {
+        None => live::secure(&known.uri, &root, meter),
+        Some(error) => live::from_before(&known.uri, known.set.as_ref(), &root, error.clone(), meter),
+    };
+    sources.iter().map(one).collect()
+}
+
+/// The last entry of some slices.
+fn newest(slices: &[Slice]) -> Result<Option<Vec<u8>>> {
+    let Some(slice) = slices.iter().max_by_key(|slice| slice.last.pos) else { return Ok(None) };
+    let oplog = Oplog::join(vec![slice.clone()], &[])?;
+    Ok(oplog.find(slice.last.pos)?.map(|entry| entry.raw.bytes().to_vec()))
 }
 
 fn info(snapshot: &Snapshot) -> SnapshotInfo {

@@ -3,18 +3,24 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::mpsc::UnboundedSender;
+
 use super::folds::folds;
 use super::list::{List, select};
+use super::log::Log;
 use super::shown::Shown;
+use crate::app::Msg;
 use crate::app::document::DocumentRef;
 use crate::app::folding::{Fold, Folding};
 use crate::app::list::View;
+use crate::app::live::LiveNews;
 use crate::domain::burst::Burst;
 use crate::domain::query;
 use crate::domain::{Error, Position, Result, progress::Meter};
 use crate::ops::history::History;
 use crate::ops::memory::Memory;
 use crate::ops::{OpenOptions, Workspace};
+use crate::source::live::follow::{News, follow};
 
 /// The shared things, each there once its job has ended.
 #[derive(Default)]
@@ -25,12 +31,16 @@ pub struct Desk {
     pub mongod: Option<PathBuf>,
     /// How much memory folds may take.
     pub memory: Memory,
+    /// The log of this run.
+    log: Option<Arc<Log>>,
     workspace: Mutex<Option<Arc<Workspace>>>,
     filtered: Mutex<Option<(String, Arc<Vec<u64>>)>>,
     bursts: Mutex<Arc<Vec<Burst>>>,
     folds: Mutex<Option<(Option<String>, Arc<Vec<Fold>>)>>,
     folding: Mutex<Option<(View, Arc<Folding>)>>,
     history: Mutex<Option<(DocumentRef, Arc<History>)>>,
+    /// Those who follow the live sources; there are none before these are open.
+    following: Mutex<Vec<Meter>>,
 }
 
 /// A panic of a job leaves no half-made thing behind: each is put in place whole.
@@ -40,8 +50,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Desk {
     /// For these sources.
-    pub fn new(open: OpenOptions, mongod: Option<PathBuf>, memory: Memory) -> Desk {
-        Desk { open, mongod, memory, ..Desk::default() }
+    pub fn new(open: OpenOptions, mongod: Option<PathBuf>, memory: Memory, log: Option<Arc<Log>>) -> Desk {
+        Desk { open, mongod, memory, log, ..Desk::default() }
+    }
+
+    /// Writes a line into the log of this run.
+    pub fn note(&self, text: &str) {
+        if let Some(log) = &self.log {
+            log.note(text);
+        }
     }
 
     /// The sources.
@@ -115,6 +132,36 @@ impl Desk {
         Ok(history)
     }
 
+    /// Follows the live sources from now on, and no others; what happens is told.
+    pub fn follow(&self, tell: &UnboundedSender<Msg>) -> Result<()> {
+        let workspace = self.workspace()?;
+        let mut following = lock(&self.following);
+        for old in following.drain(..) {
+            old.cancel();
+        }
+        for live in workspace.live.clone() {
+            let meter = Meter::default();
+            following.push(meter.clone());
+            let (tell, log) = (tell.clone(), self.log.clone());
+            let thread = std::thread::Builder::new().name("follower".into());
+            let followed = move || {
+                let say = |news: LiveNews| {
+                    if let Some(log) = log.as_ref().filter(|_| !matches!(news, LiveNews::Here(_))) {
+                        log.note(&format!("live: {news:?}"));
+                    }
+                    // Nobody listens any more only when the program is being left.
+                    let _ = tell.send(Msg::Live(news));
+                };
+                let ended = follow(&live.uri, &live.folder, &live.last, &meter, &mut |news| say(told(news)));
+                if let Err(error) = ended {
+                    say(LiveNews::Ended(error));
+                }
+            };
+            thread.spawn(followed).map_err(|e| Error::failed("following the source", "", e))?;
+        }
+        Ok(())
+    }
+
     /// All ops, or those that a filter leaves: as the last time, or worked out anew.
     pub fn list(&self, text: Option<&str>, meter: &Meter) -> Result<List> {
         let workspace = self.workspace()?;
@@ -127,6 +174,17 @@ impl Desk {
         let rows = Arc::new(select(&index, &filter(&workspace, text)?, meter)?);
         *lock(&self.filtered) = Some((text.to_owned(), Arc::clone(&rows)));
         Ok(List { index, rows: Some(rows) })
+    }
+}
+
+/// News of a source in the words of the screens.
+fn told(news: News) -> LiveNews {
+    match news {
+        News::Here(pos) => LiveNews::Here(pos),
+        News::Lost(said) => LiveNews::Lost(said),
+        News::Back => LiveNews::Back,
+        News::Missed(said) => LiveNews::Missed(said),
+        News::Behind => LiveNews::Behind,
     }
 }
 

@@ -70,7 +70,7 @@ pub async fn run(model: Model, options: Options) -> Result<()> {
     terminal::watch(move || {
         let _ = gone.send(());
     })?;
-    let desk = Desk::new(options.open, options.mongod, options.memory);
+    let desk = Desk::new(options.open, options.mongod, options.memory, options.log);
     let now = Instant::now();
     let mut this = Loop {
         model,
@@ -134,7 +134,8 @@ impl Loop {
         mut gone: UnboundedReceiver<()>,
     ) -> Result<End> {
         let mut events = EventStream::new();
-        self.tick();
+        let asked = self.tick();
+        self.submit(asked)?;
         // The first frame is drawn before the first question is asked.
         self.draw()?;
         let effects = app::begin(&mut self.model);
@@ -153,7 +154,8 @@ impl Loop {
                 Some(msg) = told.recv() => Woken::Msg(Box::new(msg)),
                 () = tokio::time::sleep(self.patience()) => Woken::Time,
             };
-            self.tick();
+            let asked = self.tick();
+            self.submit(asked)?;
             let effects = match woken {
                 Woken::Stop | Woken::Gone => return Ok(End::Stopped),
                 Woken::Suspend => vec![Effect::Suspend],
@@ -215,9 +217,10 @@ impl Loop {
         effects
     }
 
-    fn tick(&mut self) {
+    /// It is now; time alone may be a reason to ask for something.
+    fn tick(&mut self) -> Vec<Effect> {
         let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        app::update(&mut self.model, Msg::Now { ms, utc: chrono::Utc::now().timestamp() });
+        app::update(&mut self.model, Msg::Now { ms, utc: chrono::Utc::now().timestamp() })
     }
 
     fn take(&mut self, msg: Msg) -> Vec<Effect> {

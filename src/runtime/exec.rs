@@ -92,7 +92,15 @@ impl Exec {
     }
 
     fn start(&mut self, job: JobId, work: Work) {
-        self.measured(job, move |desk, meter, tell| work::answer(desk, &work, meter, tell));
+        self.desk.note(&format!("{job:?} {work:?}"));
+        let told = self.tell.clone();
+        self.measured(job, move |desk, meter, tell| {
+            let answer = work::answer(desk, &work, meter, tell)?;
+            if work == Work::Open {
+                desk.follow(&told)?;
+            }
+            Ok(answer)
+        });
     }
 
     /// Starts what can be measured and cancelled; what ran in its slot is cancelled.
@@ -114,6 +122,7 @@ impl Exec {
     }
 
     fn restore(&mut self, job: JobId, request: RestoreRequest) {
+        self.desk.note(&format!("{job:?} {request:?}"));
         self.cancel_restore = Arc::default();
         let (desk, cancel) = (Arc::clone(&self.desk), Arc::clone(&self.cancel_restore));
         let (tell, connection) = (self.tell.clone(), Arc::clone(&self.connection));
@@ -129,7 +138,7 @@ impl Exec {
 
     /// Runs it on a thread of its own; whatever happens, it ends with one message.
     fn spawn(&self, job: JobId, run: impl FnOnce() -> Result<Answer> + Send + 'static) {
-        let tell = self.tell.clone();
+        let (tell, desk) = (self.tell.clone(), Arc::clone(&self.desk));
         tokio::spawn(async move {
             let answer = match tokio::task::spawn_blocking(run).await {
                 Ok(answer) => answer,
@@ -137,6 +146,10 @@ impl Exec {
                     .hint("this is a fault of pitstop; the command of the same name may get further.")
                     .err(),
             };
+            desk.note(&match &answer {
+                Ok(_) => format!("{job:?} done"),
+                Err(error) => format!("{job:?} failed: {error}"),
+            });
             // Nobody listens any more only when the program is being left.
             let _ = tell.send(Msg::Job(job, JobEvent::Ended(answer)));
         });

@@ -43,6 +43,19 @@ impl std::str::FromStr for ThemeChoice {
     }
 }
 
+impl std::str::FromStr for Mouse {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Mouse::Auto),
+            "on" => Ok(Mouse::On),
+            "off" => Ok(Mouse::Off),
+            _ => Err("it is none of auto, on, off".into()),
+        }
+    }
+}
+
 fn is_set(name: &str) -> bool {
     env::var_os(name).is_some_and(|v| !v.is_empty())
 }

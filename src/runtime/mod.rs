@@ -11,6 +11,7 @@ mod ground;
 mod input;
 mod keeping;
 mod list;
+pub mod log;
 mod looks;
 mod past;
 mod preview;
@@ -23,11 +24,14 @@ mod zone;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+pub use log::Log;
 pub use looks::{Mouse, ThemeChoice};
 
 use crate::app::{Model, Start};
 use crate::domain::{Error, Result};
+use crate::keys::Keymap;
 use crate::ops::OpenOptions;
 use crate::ops::memory::Memory;
 
@@ -40,8 +44,12 @@ pub struct Options {
     pub source: String,
     /// Whether this is the built-in incident.
     pub demo: bool,
-    /// Whether the source is, or may be, what people work on.
-    pub production: bool,
+    /// A word that says how much depends on the data; empty = nobody said.
+    pub marked: &'static str,
+    /// Which keys do what.
+    pub keymap: Keymap,
+    /// The log of this run, if there is one.
+    pub log: Option<Arc<Log>>,
     /// The mongod to start for isolated restores.
     pub mongod: Option<PathBuf>,
     /// How much memory it may take.
@@ -64,7 +72,8 @@ pub fn run(options: Options) -> Result<()> {
     let start = Start {
         source: options.source.clone(),
         demo: options.demo,
-        production: options.production,
+        marked: options.marked,
+        log: options.log.as_ref().map_or_else(String::new, |log| log.path().display().to_string()),
         version: env!("CARGO_PKG_VERSION").into(),
         zone: zone::of_this_machine(),
     };
@@ -73,7 +82,8 @@ pub fn run(options: Options) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|e| Error::failed("starting the runtime", "", e))?;
-    let ended = runtime.block_on(events::run(Model::new(start), options));
+    let model = Model { keymap: options.keymap.clone(), ..Model::new(start) };
+    let ended = runtime.block_on(events::run(model, options));
     // Jobs that still run only read: nobody waits for them.
     runtime.shutdown_background();
     ended

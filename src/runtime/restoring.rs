@@ -46,6 +46,8 @@ pub fn run(
     tell: impl Fn(Reading),
 ) -> Result<(Outcome, Option<Connection>)> {
     let workspace = desk.workspace()?;
+    // The restore is another process: what is being followed has to be there for it too.
+    workspace.seal()?;
     let job = Job {
         id: new_id(),
         sources: workspace.paths.iter().map(|p| absolute(p)).collect::<Result<_>>()?,

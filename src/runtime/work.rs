@@ -20,7 +20,17 @@ use crate::target::find_mongod;
 /// Answers one question; parts of the answer that are there before it go to `tell`.
 pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) -> Result<Answer> {
     match work {
-        Work::Open => open(desk, meter),
+        Work::Open => {
+            let workspace = desk.put_workspace(Workspace::open(&desk.open, meter)?);
+            Ok(Answer::Opened(Box::new(opened(desk, &workspace)?)))
+        }
+        Work::Grow => {
+            let grown = desk.workspace()?.grown(meter)?;
+            // The one before serves all others until this one is ready.
+            let ops = grown.index(meter)?.len();
+            let opened = opened(desk, &desk.put_workspace(grown))?;
+            Ok(Answer::Grown(Box::new(opened), Indexed { ops }))
+        }
         Work::Index => {
             let index = desk.workspace()?.index(meter)?;
             Ok(Answer::Indexed(Indexed { ops: index.len() }))
@@ -95,14 +105,13 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) ->
     }
 }
 
-fn open(desk: &Desk, meter: &Meter) -> Result<Answer> {
-    let workspace = desk.put_workspace(Workspace::open(&desk.open, meter)?);
+fn opened(desk: &Desk, workspace: &Workspace) -> Result<Opened> {
     let bases = workspace
         .infos
         .iter()
         .map(|info| Base { valid: workspace.valid_stops(info), info: info.clone() })
         .collect();
-    Ok(Answer::Opened(Box::new(Opened {
+    Ok(Opened {
         case: workspace.case.root().display().to_string(),
         bases,
         segments: workspace.segments().to_vec(),
@@ -111,11 +120,11 @@ fn open(desk: &Desk, meter: &Meter) -> Result<Answer> {
         entries: workspace.oplog.len(),
         first: workspace.oplog.first().map(|at| at.pos),
         last: workspace.oplog.last().map(|at| at.pos),
-        targets: targets(desk, &workspace),
+        targets: targets(desk, workspace),
         marks: marks::all(&workspace.case)?,
-        live: workspace.live.clone(),
-        chosen: chosen(&workspace)?,
-    })))
+        live: workspace.members.clone(),
+        chosen: chosen(workspace)?,
+    })
 }
 
 /// The stop that the case remembers, where it is one of this oplog.

@@ -22,7 +22,8 @@ pub fn map(file: &Path, origin: &Path) -> Result<Region> {
         return Ok(Region::new(Arc::new([0u8; 0]), origin));
     }
     // SAFETY: the map is private to us and only ever read. Another process that truncates the
-    // file while it is mapped ends this one with SIGBUS instead of a wrong result; one that
+    // file while it is mapped ends this one with SIGBUS (and an error that says so) instead of a
+    // wrong result; one that
     // overwrites it changes bytes under us, and every reader checks each length where it uses it
     // against the slice it holds. Backups are not written to while somebody restores them.
     let map = unsafe { memmap2::Mmap::map(&handle) }.map_err(failed)?;

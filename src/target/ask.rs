@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn only_a_plain_yes_of_validate_is_a_yes() {
         assert!(faults(&doc! { "valid": true, "errors": [], "warnings": ["w"] }).is_empty());
-        assert_eq!(faults(&doc! { "valid": false, "errors": ["bad\u{1b}"] }), ["validate says: bad\\u001b"]);
+        assert_eq!(faults(&doc! { "valid": false, "errors": ["bad\u{1b}"] }), ["validate says: bad\\u{1b}"]);
         assert_eq!(faults(&doc! {}).len(), 1);
         let source = format!("Detected one or more documents {OF_THE_SOURCE}.");
         assert!(faults(&doc! { "valid": false, "errors": [&source] }).is_empty());

@@ -11,14 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 
 use super::MARK;
+use super::dump_begin::begin;
 use super::dump_names::{file_stem, require_directory_name};
-use super::files::{create_dir, create_file, partial_of, remove_partial, shown, sync_dir, write_new};
+use super::files::{create_dir, create_file, partial_of, shown, sync_dir, write_new};
 use super::ledger::{Forgetful, Ledger};
 use super::metadata::{compare_metadata, metadata_json};
 use super::pull::{Drain, Pull, Seen, for_each, threads};
 use super::verify::{CollectionCheck, Verification};
 use crate::domain::progress::{Meter, Phase};
-use crate::domain::{Class, Error, Result};
+use crate::domain::{Error, Result};
 use crate::engine::bson::{MAX_BYTES, int32_at};
 use crate::engine::input::CollectionKind;
 use crate::engine::output::{CollectionSpec, Digest, State};
@@ -37,7 +38,7 @@ pub struct Written {
     pub verification: Verification,
 }
 
-const WRITING: &str = "writing the dump";
+pub(super) const WRITING: &str = "writing the dump";
 const CHECKING: &str = "reading the dump back";
 /// Documents gather to this many bytes before they are written.
 const BUFFER: usize = 4 << 20;
@@ -145,78 +146,6 @@ fn write_at(
         sync_dir(parent).map_err(|e| failed(parent, e))?;
     }
     Ok(Written { dir: dir.to_owned(), kept, digests, verification })
-}
-
-/// Makes the marked directory, or takes over what an earlier try left; gives what that has
-/// written of each collection, proven.
-fn begin(
-    dir: &Path,
-    partial: &Path,
-    specs: &[CollectionSpec],
-    options: &DumpOptions<'_>,
-    meter: &Meter,
-) -> Result<Vec<Option<Seen>>> {
-    let failed = |path: &Path, e: io::Error| Box::new(Error::failed(WRITING, shown(path), e));
-    let mut left = None;
-    for id in options.earlier {
-        let old = partial_of(dir, id, WRITING)?;
-        // Without the mark it is not known what it is.
-        if left.is_none() && old.join(MARK).is_file() {
-            fs::rename(&old, partial).map_err(|e| failed(&old, e))?;
-            left = Some(());
-        } else {
-            remove_partial(dir, id)?;
-        }
-    }
-    if left.is_none() {
-        create_dir(partial).map_err(|e| failed(partial, e))?;
-        let mark = partial.join(MARK);
-        let started = json!({ "time": super::now() }).to_string();
-        write_new(&mark, started.as_bytes()).map_err(|e| failed(&mark, e))?;
-        return Ok(vec![None; specs.len()]);
-    }
-    let data = |spec: &CollectionSpec| {
-        partial.join(&spec.ns.db).join(format!("{}.bson", file_stem(&spec.data_ns().coll)))
-    };
-    let claim =
-        |spec: &CollectionSpec| options.ledger.noted(&spec.ns).filter(|_| spec.kind != CollectionKind::View);
-    meter.enter(Phase::Verify, specs.iter().filter_map(claim).map(|s| s.digest.count).sum());
-    let mut kept = vec![None; specs.len()];
-    let mut stays = Vec::new();
-    for (spec, kept) in specs.iter().zip(&mut kept) {
-        let Some(claim) = claim(spec) else { continue };
-        let path = data(spec);
-        match read_back(&path, spec.ordered, meter) {
-            Ok(found) if found == claim => {
-                *kept = Some(found);
-                stays.push(path);
-            }
-            Err(error) if error.class == Class::Interrupted => return Err(error),
-            _ => {}
-        }
-    }
-    clear(partial, &stays).map_err(|e| failed(partial, e))?;
-    Ok(kept)
-}
-
-/// Removes everything in a directory of ours but its mark and these files.
-fn clear(partial: &Path, stays: &[PathBuf]) -> io::Result<()> {
-    for entry in fs::read_dir(partial)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            for file in fs::read_dir(entry.path())? {
-                let file = file?;
-                match file.file_type()?.is_dir() {
-                    true => fs::remove_dir_all(file.path())?,
-                    false if stays.contains(&file.path()) => {}
-                    false => fs::remove_file(file.path())?,
-                }
-            }
-        } else if entry.file_name() != MARK {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 fn require_free_name(dir: &Path) -> Result<()> {
@@ -367,7 +296,7 @@ fn verify(
     Ok(Verification::of(collections))
 }
 
-fn read_back(path: &Path, ordered: bool, meter: &Meter) -> Result<Seen> {
+pub(super) fn read_back(path: &Path, ordered: bool, meter: &Meter) -> Result<Seen> {
     let mut seen = Seen::default();
     let failed = |at: u64, e: &dyn std::fmt::Display| {
         Error::failed(CHECKING, format_args!("{} at byte {at}", shown(path)), e)

@@ -13,6 +13,7 @@ mod archive;
 mod ask;
 mod batch;
 pub mod dump;
+mod dump_begin;
 mod dump_names;
 mod files;
 pub mod isolated;
@@ -78,7 +79,7 @@ pub fn require_space(dir: &Path, bytes: u64) -> Result<()> {
 
 /// How many bytes are free for us where this directory is, or will be.
 pub fn free_space(dir: &Path) -> Result<u64> {
-    let stat = rustix::fs::statvfs(&nearest_existing(dir)).map_err(|e| {
+    let stat = rustix::fs::statvfs(nearest_existing(dir)).map_err(|e| {
         Error::failed("checking the free space for", format!("{:?}", dir.display().to_string()), e)
     })?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))

@@ -5,6 +5,7 @@ use super::canvas::{Canvas, width};
 use super::glyphs::{Glyph, spinner};
 use super::states;
 use super::theme::Role;
+use crate::app::live::State;
 use crate::app::view::{Area, SMALLEST};
 use crate::app::{Hit, Model, Screen, Slot, actions};
 use crate::domain::Position;
@@ -40,13 +41,22 @@ pub fn header(c: &mut Canvas, model: &Model) {
     c.text(size.w.saturating_sub(right), 0, 11, " READ-ONLY ", Role::Badge);
     let room = size.w.saturating_sub(right + 1);
     let x = c.text(0, 0, room, " pitstop ", Role::Brand);
-    let badge = match (model.start.production, model.start.demo) {
-        (true, _) => " PRODUCTION ",
-        (false, true) => " DEMO ",
-        (false, false) => "",
+    let x = c.text(x, 0, room.saturating_sub(x), if model.start.demo { " DEMO " } else { "" }, Role::Badge);
+    let x = match model.start.marked {
+        "" => x,
+        word => c.text(x, 0, room.saturating_sub(x), &format!(" {word} "), Role::Alarm),
     };
-    let role = if model.start.production { Role::Alarm } else { Role::Badge };
-    let x = c.text(x, 0, room.saturating_sub(x), badge, role);
+    let x = match &model.live {
+        None => x,
+        Some(live) => {
+            let (word, role) = match live.state {
+                State::Following => ("LIVE", Role::Good),
+                State::Lost => ("SOURCE LOST", Role::Bad),
+                State::Ended => ("NOT FOLLOWED", Role::Bad),
+            };
+            c.text(x, 0, room.saturating_sub(x), &format!(" {word} {} ", hms(live.newest)), role)
+        }
+    };
     let x = c.text(x + 1, 0, room.saturating_sub(x + 1), title(model.screen()), Role::Title);
     let source = match model.opened.value().map(|o| o.live.join(", ")) {
         // Which set it is, and which of its members answered: what was typed may name others too.

@@ -14,7 +14,8 @@ use bson::{Document, doc};
 use mongodb::Client;
 
 const SET: &str = "pit0";
-const WAIT: Duration = Duration::from_secs(60);
+/// Long enough for a recovery on a machine with much else to do.
+const WAIT: Duration = Duration::from_secs(300);
 /// Arguments: directory, log, then the server's command line.
 const GUARD: &str = r#"dir=$1 log=$2; shift 2
 "$@" </dev/null >"$log" 2>&1 & echo $!
@@ -26,6 +27,8 @@ pub enum Kind {
     Standalone,
     /// One node, initiated and primary.
     ReplicaSet,
+    /// A node that is to be added to a set.
+    Member,
 }
 
 /// A running server.
@@ -86,7 +89,7 @@ impl Server {
         command.args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--port", &port.to_string(), "--dbpath"]);
         command.arg(&data).args(["--wiredTigerCacheSizeGB", "0.25"]);
         command.args(["--setParameter", "enableTestCommands=1"]);
-        if kind == Kind::ReplicaSet {
+        if kind != Kind::Standalone {
             command.args(["--replSet", SET]);
             if !more.contains(&"--oplogSize") {
                 command.args(["--oplogSize", "200"]);
@@ -98,7 +101,7 @@ impl Server {
         BufReader::new(guard.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let pid = line.trim().parse().unwrap();
         let uri = match kind {
-            Kind::Standalone => format!("mongodb://127.0.0.1:{port}/?directConnection=true"),
+            Kind::Standalone | Kind::Member => format!("mongodb://127.0.0.1:{port}/?directConnection=true"),
             Kind::ReplicaSet => format!("mongodb://127.0.0.1:{port}/?replicaSet={SET}"),
         };
         let server = Server { guard, pid, data, uri, port };
@@ -127,6 +130,7 @@ impl Server {
         loop {
             let hello = block_on(admin.run_command(doc! { "hello": 1 }).into_future());
             match hello {
+                Ok(_) if kind == Kind::Member => return true,
                 Ok(reply) if reply.get_bool("isWritablePrimary").unwrap_or(false) => return true,
                 reply => assert!(begun.elapsed() < WAIT, "mongod does not become writable: {reply:?}"),
             }

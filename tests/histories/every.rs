@@ -325,6 +325,11 @@ fn every_command_on_collections_and_every_kind_of_index() {
     assert_eq!(error.class, pitstop::domain::Class::Inexact);
     assert!(error.to_string().contains("every.series"), "{error}");
     assert!(rolled.state(made[0]).is_ok());
+    // An index build that is under way has no index yet.
+    let begun = entries.iter().find(|e| command_name(e).as_deref() == Some("startIndexBuild")).unwrap();
+    let notes = rolled.state(position(begun).next()).unwrap().walked.notes;
+    assert!(notes.iter().any(|n| n.contains(&position(begun).to_string())), "{notes:?}");
+    assert!(rolled.state(newest(&client).next()).unwrap().walked.notes.is_empty());
     let said: BTreeSet<String> = entries.iter().filter_map(|e| command_name(e)).collect();
     for command in [
         "create",

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use bson::{Document, RawDocumentBuf, doc};
+use bson::{Bson, Document, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
 use md5::{Digest, Md5};
 use mongodb::Client;
@@ -44,6 +44,18 @@ pub fn listed(client: &Client, db: &str) -> Vec<Document> {
     all
 }
 
+/// The indexes of a collection, without those that are still being built.
+fn indexes(client: &Client, db: &str, name: &str) -> Vec<Document> {
+    let list = doc! { "listIndexes": name, "includeBuildUUIDs": true };
+    let all = cursor_on(client, db, list).into_iter();
+    all.filter(|index| !index.contains_key("buildUUID"))
+        .map(|mut index| match index.remove("spec") {
+            Some(Bson::Document(spec)) => spec,
+            _ => index,
+        })
+        .collect()
+}
+
 /// Everything there is right now.
 pub fn observe(client: &Client, label: String) -> Checkpoint {
     let mut dbs = BTreeMap::new();
@@ -56,7 +68,7 @@ pub fn observe(client: &Client, label: String) -> Checkpoint {
             let options = one.get_document("options").unwrap().clone();
             let mut found = Collection { kind, options, ..Collection::default() };
             if found.kind != "view" {
-                found.indexes = cursor_on(client, &db, doc! { "listIndexes": &name });
+                found.indexes = indexes(client, &db, &name);
                 let buckets = format!("system.buckets.{name}");
                 let holder = if found.kind == "timeseries" { &buckets } else { &name };
                 let ordered = found.options.get_bool("capped").unwrap_or(false);

@@ -5,8 +5,10 @@ use bson::{Document, doc};
 use pitstop::domain::Class;
 
 use crate::common::server::command_on;
-use crate::live::documents;
+use crate::dump::{Dumper, oplog, slices};
+use crate::live::{documents, newest};
 use crate::play::Rolled;
+use crate::random::Random;
 use crate::told::Told;
 
 const ZERO: bson::Timestamp = bson::Timestamp { time: 0, increment: 0 };
@@ -31,7 +33,7 @@ fn over_documents_of_a_capped_collection_and_with_an_id_that_is_not_first() {
         for atomic in [true, false] {
             // Over a document of the snapshot; a new one; over that; over one that was deleted.
             told.send(atomic, &[one(2, 1)]);
-            told.send(atomic, &[one(10 + i32::from(atomic), 2), one(3, 2)]);
+            told.send(atomic, &[one(10 + i32::from(atomic), 2), one(3, 2), one(30 + i32::from(atomic), 2)]);
             told.send(atomic, &[one(10 + i32::from(atomic), 3), one(20 + i32::from(atomic), 3)]);
             told.send(atomic, &[gone(4)]);
             told.send(atomic, &[one(4, 4)]);
@@ -46,6 +48,9 @@ fn over_documents_of_a_capped_collection_and_with_an_id_that_is_not_first() {
         ring.iter().any(|d| !d[5..].starts_with(b"_id")) && ring.iter().any(|d| d[5..].starts_with(b"_id"))
     );
     told.check();
+    let (folder, entries) = told.log();
+    let walked = Rolled::new(&told.dump, &folder, &entries).state(newest(&client).next()).unwrap().walked;
+    assert!(walked.notes.iter().any(|n| n.contains("its first field")), "{:?}", walked.notes);
 }
 
 #[test]
@@ -88,4 +93,32 @@ fn a_clock_that_the_log_does_not_tell_is_refused_until_it_is_gone() {
         assert!(error.place.contains(&at.to_string()) && error.place.contains(ns), "{error}");
         assert!(error.cause.contains("Timestamp(0,0)"), "{error}");
     }
+}
+
+#[test]
+fn a_place_that_neither_snapshot_nor_log_tells_is_refused() {
+    let server = crate::server();
+    let client = server.client();
+    command_on(&client, "sent", doc! { "create": "ring", "capped": true, "size": 100_000 });
+    command_on(&client, "sent", doc! { "insert": "plain", "documents": [{ "_id": 0 }] });
+    let begin = newest(&client);
+    // Inside the window: did the snapshot's document come of this, or was it there before?
+    let send = |ns: &str, id: i32| {
+        let one = insert(ns, doc! { "_id": id });
+        command_on(&client, "admin", doc! { "applyOps": [one] });
+        newest(&client)
+    };
+    send("sent.plain", 1);
+    let home = tempfile::tempdir().unwrap();
+    let at = send("sent.ring", 1);
+    let mut dumper = Dumper::since(&client, home.path().join("dump"), begin);
+    while dumper.step(&client, &mut Random::from(1)).is_some() {}
+    let dump = dumper.finish(&client, "6.0.5").unwrap();
+    let entries = oplog(&client, begin, newest(&client));
+    let folder = home.path().join("slices");
+    slices(&folder, &entries, &mut Random::from(2));
+    let error = Rolled::new(&dump, &folder, &entries).state(newest(&client).next()).err().unwrap();
+    assert_eq!(error.class, Class::Inexact);
+    assert!(error.place.contains("sent.ring") && error.place.contains(&at.to_string()), "{error}");
+    assert!(error.hint.contains("--snapshot"), "{error}");
 }

@@ -373,8 +373,11 @@ impl Player<'_> {
                 let count = 1 + self.random.below(3);
                 let atomic = count < 3 && self.random.one_in(2);
                 if atomic {
-                    // For this the server stores its clock, and nobody knows which.
+                    // For a zero timestamp the server stores its clock, and nobody knows which. And
+                    // `_id` it puts in front, while its secondaries and its recovery leave it.
                     one.remove("zero");
+                    let id = one.remove("_id").unwrap();
+                    one = std::iter::once(("_id".to_owned(), id)).chain(one).collect();
                 }
                 let ops = [
                     doc! { "op": "i", "ns": &ns, "o": one },

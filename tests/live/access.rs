@@ -5,17 +5,25 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use bson::{Bson, doc};
+use bson::{Bson, Document, doc};
 use pitstop::domain::Class;
 
 use super::kit::*;
 use crate::common::server::{Kind, Server, block_on, command_on, connect};
 
-/// The least that a user needs; with `replSetGetConfig` on the cluster the set's id is known too.
+/// The role of the README.
+fn documented_role() -> Document {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let block = readme.split("```json").find(|b| b.contains("createRole")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(block.split("```").next().unwrap()).unwrap();
+    let Bson::Document(role) = Bson::try_from(json).unwrap() else { panic!("no document") };
+    role
+}
+
+/// The least that a user needs: the README's without what can be left out.
 fn least_role() -> Bson {
-    Bson::Array(vec![Bson::Document(doc! {
-        "resource": { "db": "local", "collection": "oplog.rs" }, "actions": ["find", "collStats"],
-    })])
+    let role = documented_role();
+    Bson::Array(role.get_array("privileges").unwrap()[..1].to_vec())
 }
 
 #[test]
@@ -39,6 +47,21 @@ fn the_least_role_is_enough_and_a_wrong_password_is_not_shown() {
     assert!(entries_of(&workspace).len() > 100);
     assert!(workspace.windows[0].ring.is_some(), "the size of the oplog is known");
     drop(workspace);
+    // The doctor says what this role does not tell, and is content.
+    let uri = format!("mongodb://reader:s3cret%2Fword@{host}/?replicaSet=pit0");
+    let machine = crate::common::cli::Machine::new();
+    let ran = machine.run(&["doctor", &uri, "--criticality", "development"]);
+    let role = ran.out.lines().skip_while(|l| !l.contains("role ")).take(2).collect::<String>();
+    assert!(role.starts_with("note ") && role.contains("replSetGetConfig"), "{}", ran.out);
+    assert!(!role.contains("collStats") && !ran.out.contains("s3cret"), "{}", ran.out);
+    // With all of the README's role there is nothing left to say.
+    let mut whole = documented_role();
+    whole.insert("createRole", "whole");
+    command_on(&root, "admin", whole);
+    command_on(&root, "admin", doc! { "createUser": "full", "pwd": "s3cret", "roles": ["whole"] });
+    let uri = format!("mongodb://full:s3cret@{host}/?replicaSet=pit0");
+    let ran = machine.run(&["doctor", &uri, "--criticality", "development"]);
+    assert!(ran.out.contains("fine   role") && !ran.out.contains("s3cret"), "{}", ran.out);
     // It could not write if it wanted to.
     let reader = connect(&format!("mongodb://reader:s3cret%2Fword@{host}/?replicaSet=pit0"));
     let database = reader.database("shop");
@@ -106,12 +129,66 @@ fn a_private_authority_is_trusted_when_it_is_named_and_only_then() {
         "--tlsCAFile",
         &file("ca.pem"),
         "--tlsAllowConnectionsWithoutCertificates",
+        "--setParameter",
+        "authenticationMechanisms=SCRAM-SHA-1,SCRAM-SHA-256,MONGODB-X509",
     ]);
     let host = format!("127.0.0.1:{}", server.port());
     let trusted = format!("mongodb://{host}/?replicaSet=pit0&tls=true&tlsCAFile={}", file("ca.pem"));
     assert!(entries_of(&open(&home, &[&trusted]).unwrap()).len() > 100);
+    x509(&server, &dir, &home);
     let unknown = format!("mongodb://{host}/?replicaSet=pit0&tls=true&serverSelectionTimeoutMS=2000");
     let error = open(&Home::new(), &[&unknown]).err().unwrap();
     assert_eq!(error.class, Class::Failed);
     assert!(error.hint.contains("TLS"), "{error}");
+}
+
+/// Who one is, is said by a certificate: the user is its subject, with the least role.
+fn x509(server: &Server, dir: &Path, home: &Home) {
+    let file = |name: &str| dir.join(name).display().to_string();
+    openssl(
+        dir,
+        "req -newkey rsa:2048 -nodes -keyout client.key -out client.csr -subj /O=readers/CN=pitstop",
+    );
+    fs::write(dir.join("use"), "extendedKeyUsage=clientAuth\n").unwrap();
+    openssl(
+        dir,
+        "x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out client.crt -days 2 -extfile use",
+    );
+    let both =
+        [fs::read(dir.join("client.key")).unwrap(), fs::read(dir.join("client.crt")).unwrap()].concat();
+    fs::write(dir.join("client.pem"), both).unwrap();
+    let host = format!("127.0.0.1:{}", server.port());
+    let by_certificate = |pem: &str| {
+        format!(
+            "mongodb://{host}/?replicaSet=pit0&tls=true&tlsCAFile={}&tlsCertificateKeyFile={}&authMechanism=MONGODB-X509&authSource=$external&serverSelectionTimeoutMS=3000",
+            file("ca.pem"),
+            file(pem)
+        )
+    };
+    // Nobody of that name yet.
+    let error = open(&Home::new(), &[&by_certificate("client.pem")]).err().unwrap();
+    assert!(error.to_string().contains("uthenticat"), "{error}");
+    server.run("admin", doc! { "createRole": "pitstop", "privileges": least_role(), "roles": [] });
+    server.run(
+        "$external",
+        doc! { "createUser": "CN=pitstop,O=readers", "roles": [{ "role": "pitstop", "db": "admin" }] },
+    );
+    let home = home.path("x509");
+    fs::create_dir(&home).unwrap();
+    let options = pitstop::ops::OpenOptions {
+        sources: vec![by_certificate("client.pem").parse().unwrap()],
+        case: Some(home),
+        accept_unproven: vec![],
+    };
+    let opened =
+        pitstop::ops::Workspace::open(&options, &pitstop::domain::progress::Meter::default()).unwrap();
+    assert!(entries_of(&opened).len() > 100);
+    // The certificate of somebody else's authority is no certificate.
+    openssl(
+        dir,
+        "req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.crt -days 2 -subj /O=readers/CN=pitstop",
+    );
+    let both = [fs::read(dir.join("other.key")).unwrap(), fs::read(dir.join("other.crt")).unwrap()].concat();
+    fs::write(dir.join("other.pem"), both).unwrap();
+    assert!(open(&Home::new(), &[&by_certificate("other.pem")]).is_err());
 }

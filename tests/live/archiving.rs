@@ -100,9 +100,36 @@ fn once_and_once_more_give_slices_that_join() {
 }
 
 #[test]
-fn killed_twenty_times_it_has_lost_nothing_that_it_reported() {
-    let (server, _client) = shop(&[]);
+fn old_slices_go_on_request_and_never_the_newest() {
+    let (server, client) = shop(&[]);
     let home = Home::new();
+    let dir = home.path("archive");
+    assert_eq!(once(&server, &dir, &["--slice-bytes", "3000"]).0, 0);
+    let before = manifest(&dir);
+    assert!(before.len() > 3, "{before:?}");
+    // A day is not over yet.
+    assert_eq!(once(&server, &dir, &["--keep-days", "1"]).0, 0);
+    assert!(manifest(&dir).len() >= before.len());
+    // None of today either: all that ended a second ago goes, but the newest.
+    std::thread::sleep(Duration::from_millis(1500));
+    insert(&client, 500, 510, 10);
+    let (code, said) = once(&server, &dir, &["--keep-days", "0"]);
+    assert_eq!(code, 0, "{said}");
+    let kept = manifest(&dir);
+    assert!(kept.len() < 3 && !kept.is_empty(), "{kept:?}");
+    let files = fs::read_dir(&dir)
+        .unwrap()
+        .filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().ends_with(".bson.zst"));
+    assert_eq!(files.count(), kept.len());
+    assert_eq!(as_source(&home, &dir).1, 0);
+    assert_eq!(once(&server, &dir, &[]).0, 0, "it goes on from the newest");
+}
+
+#[test]
+fn killed_twenty_times_it_has_lost_nothing_that_it_reported() {
+    let (server, client) = shop(&[]);
+    let home = Home::new();
+    dump(&client, &home.path("dump"));
     let dir = home.path("archive");
     let stop = AtomicBool::new(false);
     let mut reported: Vec<Value> = Vec::new();
@@ -138,8 +165,15 @@ fn killed_twenty_times_it_has_lost_nothing_that_it_reported() {
         stop.store(true, Ordering::Relaxed);
     });
     assert!(reported.len() > 20, "only {} slices were written in twenty rounds", reported.len());
-    let (code, said) = once(&server, &dir, &[]);
-    assert_eq!(code, 0, "{said}");
+    // What a majority has lags a little behind what was written.
+    let last = newest(&client);
+    until("everything is archived", || {
+        let (code, said) = once(&server, &dir, &[]);
+        assert_eq!(code, 0, "{said}");
+        let written = manifest(&dir);
+        let at = written.last().unwrap()["last"]["pos"].as_str().unwrap();
+        at.parse::<pitstop::domain::Position>().unwrap() >= last
+    });
     let (there, gaps, notes) = as_source(&home, &dir);
     let here = bytes_of(&server);
     assert_eq!((gaps, notes), (0, vec![]));
@@ -149,6 +183,16 @@ fn killed_twenty_times_it_has_lost_nothing_that_it_reported() {
     for slice in reported {
         assert!(known.iter().any(|k| k["file"] == slice["file"] && k["checksum"] == slice["checksum"]));
     }
+    // And they restore to what the server has: nothing was written since but its own noops.
+    let (dumped, kept) = (home.path("dump"), dir.display().to_string());
+    let target = format!("dump:{}", home.path("out").display());
+    let machine = crate::common::cli::Machine::new();
+    let arguments =
+        ["restore", dumped.to_str().unwrap(), &kept, "--after", "end", "--yes", "--target", &target];
+    let ran = machine.run(&arguments);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let (restored, there) = (super::securing::restored_orders(&home.path("out")), orders(&client));
+    assert!(restored == there, "{} of {} orders, or others", restored.len(), there.len());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use bson::{Document, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
@@ -35,6 +36,15 @@ pub fn open(home: &Home, sources: &[&str]) -> Result<Workspace> {
         accept_unproven: vec![],
     };
     Workspace::open(&options, &Meter::default())
+}
+
+/// Waits until this holds.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "not within two minutes: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Everything in the server's oplog, as bytes.
@@ -101,4 +111,15 @@ pub fn shop(more: &[&str]) -> (Server, Client) {
     let client = server.client();
     insert(&client, 0, 100, 10);
     (server, client)
+}
+
+/// Documents that stand back to back.
+pub fn split(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut out = Vec::new();
+    while bytes.len() > 4 {
+        let length = i32::from_le_bytes(bytes[..4].try_into().unwrap()) as usize;
+        out.push(bytes[..length].to_vec());
+        bytes = &bytes[length..];
+    }
+    out
 }

@@ -6,6 +6,12 @@ mod access;
 mod archiving;
 #[path = "../common/mod.rs"]
 mod common;
+mod following;
 mod kit;
+mod nodes;
 mod readiness;
+mod screens;
 mod securing;
+#[allow(dead_code)]
+#[path = "../tui/term.rs"]
+mod term;

@@ -104,18 +104,52 @@ fn a_restore_works_from_what_was_secured_and_its_job_knows_no_address() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut restored = fs::read(home.path("out/shop/orders.bson")).unwrap();
-    let mut found = Vec::new();
-    while !restored.is_empty() {
-        let length = i32::from_le_bytes(restored[..4].try_into().unwrap()) as usize;
-        let rest = restored.split_off(length);
-        found.push(std::mem::replace(&mut restored, rest));
-    }
-    found.sort_by_key(|d| bson::deserialize_from_slice::<Document>(d).unwrap().get_i32("_id").unwrap());
-    assert_eq!(found, good);
+    assert_eq!(restored_orders(&home.path("out")), good);
     let restores: Vec<_> = fs::read_dir(home.path("case/restores")).unwrap().collect();
     let job = fs::read_to_string(restores[0].as_ref().unwrap().path().join("job.json")).unwrap();
     assert!(!job.contains("mongodb://") && job.contains("/live/pit0"), "{job}");
+}
+
+#[test]
+fn a_diff_and_a_restore_work_when_the_set_is_gone() {
+    let (server, client) = shop(&[]);
+    let home = Home::new();
+    dump(&client, &home.path("dump"));
+    insert(&client, 100, 150, 10);
+    let (good, before) = (orders(&client), newest(&client).to_string());
+    delete_all(&client);
+    let machine = crate::common::cli::Machine::new();
+    let dumped = home.path("dump").display().to_string();
+    let uri = format!("{}&serverSelectionTimeoutMS=500", server.uri());
+    assert_eq!(machine.run(&["snapshots", &dumped, &uri]).code, 0);
+    drop((client, server));
+
+    let lines = machine.json(&["diff", &dumped, &uri, "--after", &before, "--json"]);
+    let orders = lines.iter().find(|l| l["kind"] == "namespace" && l["ns"] == "shop.orders").unwrap();
+    assert_eq!(orders["comes_back"], 150, "{orders}");
+    let suspects = machine.json(&["suspects", &dumped, &uri, "--json"]);
+    assert!(suspects.iter().any(|s| s["documents"] == 150), "{suspects:?}");
+    let out = home.path("out").display().to_string();
+    let ran = machine.run(&[
+        "restore",
+        &dumped,
+        &uri,
+        "--after",
+        &before,
+        "--yes",
+        "--target",
+        &format!("dump:{out}"),
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("cannot be reached"), "{}", ran.err);
+    assert_eq!(restored_orders(&home.path("out")), good);
+}
+
+/// The orders of a dump, sorted, as bytes.
+pub fn restored_orders(dump: &Path) -> Vec<Vec<u8>> {
+    let mut found = split(&fs::read(dump.join("shop/orders.bson")).unwrap());
+    found.sort_by_key(|d| bson::deserialize_from_slice::<Document>(d).unwrap().get_i32("_id").unwrap());
+    found
 }
 
 #[test]
@@ -127,11 +161,23 @@ fn the_source_sees_reads_only() {
     for _ in 0..3 {
         open(&home, &[server.uri()]).unwrap();
     }
+    // Following, archiving and looking too.
+    let workspace = open(&home, &[server.uri()]).unwrap();
+    let follower = super::following::Follower::of(&workspace);
+    insert(&client, 900, 901, 10);
+    let written = oplog_of(&client).last().unwrap().as_bytes().to_vec();
+    let last = newest(&client);
+    until("it is followed", || follower.reached(last));
+    follower.end().unwrap();
+    let machine = crate::common::cli::Machine::new();
+    let archive = home.path("archive").display().to_string();
+    assert_eq!(machine.run(&["archive", server.uri(), &archive, "--once"]).code, 0);
+    assert!(machine.run(&["doctor", server.uri()]).out.contains("oplog window"));
     // Sessions are written out on a timer; here at once.
     server.run("admin", doc! { "refreshLogicalSessionCacheNow": 1 });
     let ours: Vec<String> = oplog_of(&client)
         .iter()
-        .filter(|d| !before.contains(d.as_bytes()))
+        .filter(|d| !before.contains(d.as_bytes()) && d.as_bytes() != written)
         .filter(|d| d.get_str("op").unwrap() != "n" && !d.get_str("ns").unwrap().starts_with("config."))
         .map(|d| format!("{d:?}"))
         .collect();
@@ -233,7 +279,7 @@ fn what_a_killed_writer_left_is_used_up_to_its_last_whole_entry() {
 }
 
 /// Starts the server of this directory again, on its port.
-fn restart(server: &Server) -> std::process::Child {
+pub fn restart(server: &Server) -> std::process::Child {
     Command::new(crate::common::mongod::mongod())
         .args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--replSet", "pit0"])
         .args(["--port", &server.port().to_string(), "--dbpath"])
@@ -243,7 +289,7 @@ fn restart(server: &Server) -> std::process::Child {
         .unwrap()
 }
 
-fn kill(pid: u32) {
+pub fn kill(pid: u32) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
@@ -286,7 +332,7 @@ fn a_server_that_was_killed_and_one_that_stepped_down_are_gone_on_from() {
     again.wait().unwrap();
 }
 
-fn writable(client: &mongodb::Client) {
+pub fn writable(client: &mongodb::Client) {
     let begun = Instant::now();
     loop {
         let hello = block_on(client.database("admin").run_command(doc! { "hello": 1 }).into_future());

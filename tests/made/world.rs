@@ -8,6 +8,7 @@ use pitstop::domain::progress::Meter;
 use pitstop::domain::{Namespace, Result};
 use pitstop::engine::fold::Walked;
 use pitstop::engine::output::State;
+use pitstop::ops::memory::Memory;
 use pitstop::ops::walk::{WalkOptions, walk};
 use pitstop::ops::{OpenOptions, Workspace};
 
@@ -58,6 +59,8 @@ pub fn session(previous_inc: u32) -> Document {
 pub struct Came {
     /// The documents of every collection, by namespace.
     pub documents: Vec<(String, Vec<Document>)>,
+    /// Collections in which the order of documents counts.
+    pub ordered: Vec<String>,
     pub walked: Walked,
 }
 
@@ -103,8 +106,32 @@ pub fn skipping(skip: &[u32], bound: u32, entries: &[Document]) -> Result<Came> 
     let workspace = Workspace::open(&options, &Meter::default())?;
     let skip: BTreeSet<_> = skip.iter().map(|&inc| pos(inc)).collect();
     let options = WalkOptions { skip, ..WalkOptions::default() };
-    let walk = walk(&workspace, &workspace.snapshots[0], pos(bound), &options, &Meter::default())?;
+    let held = come(&workspace, bound, &options);
+    // The same with no memory at all: every operation is spilled for itself.
+    let options = WalkOptions { memory: Memory::new(0).spilling(), ..options };
+    match (&held, come(&workspace, bound, &options)) {
+        (Ok(held), Ok(mut spilled)) => {
+            // Only in capped collections the order of documents counts.
+            let by_id = |d: &Document| d.get("_id").map(ToString::to_string);
+            for (ns, documents) in &mut spilled.documents {
+                let order: Vec<_> = held.of(ns).iter().map(by_id).collect();
+                if !held.ordered.contains(ns) {
+                    documents.sort_by_key(|d| order.iter().position(|id| *id == by_id(d)));
+                }
+            }
+            assert_eq!(spilled.documents, held.documents);
+            assert_eq!(spilled.walked, held.walked);
+        }
+        (Err(held), Err(spilled)) => assert_eq!((spilled.class, &spilled.cause), (held.class, &held.cause)),
+        (held, spilled) => panic!("in memory {held:?}, spilled {spilled:?}"),
+    }
+    held
+}
+
+fn come(workspace: &Workspace, bound: u32, options: &WalkOptions) -> Result<Came> {
+    let walk = walk(workspace, &workspace.snapshots[0], pos(bound), options, &Meter::default())?;
     let mut documents = Vec::new();
+    let mut ordered = Vec::new();
     for (at, spec) in walk.state.collections().iter().enumerate() {
         let mut all = Vec::new();
         for chunk in 0..walk.state.chunks(at) {
@@ -114,7 +141,8 @@ pub fn skipping(skip: &[u32], bound: u32, entries: &[Document]) -> Result<Came> 
             })?;
         }
         walk.state.finish(at)?;
+        ordered.extend(spec.ordered.then(|| spec.ns.to_string()));
         documents.push((Namespace::to_string(&spec.ns), all));
     }
-    Ok(Came { documents, walked: walk.walked })
+    Ok(Came { documents, ordered, walked: walk.walked })
 }

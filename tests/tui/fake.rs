@@ -140,6 +140,9 @@ impl Fake {
         }
         Ok(match work {
             Work::Open => Answer::Opened(Box::new(self.opened.clone())),
+            Work::Grow => {
+                Answer::Grown(Box::new(self.opened.clone()), Indexed { ops: self.ops.len() as u64 })
+            }
             Work::Index => Answer::Indexed(Indexed { ops: self.ops.len() as u64 }),
             Work::Suspects => Answer::Suspects(self.bursts.clone()),
             Work::List { view, at } => {

@@ -35,10 +35,9 @@ impl Driver {
     pub fn waiting(size: (u16, u16)) -> Driver {
         let start = Start {
             source: "/backups/shop".into(),
-            demo: false,
-            production: false,
             version: "0.0.0".into(),
             zone: Zone { offsets: vec![(0, 7200)] },
+            ..Start::default()
         };
         let mut model = Model::new(start);
         // 2026-10-14T14:52:00Z

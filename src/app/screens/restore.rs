@@ -134,7 +134,7 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool
                 question: "Cancel the restore?".into(),
                 facts: vec![
                     format!("It goes to {}.", restore.request.target),
-                    "What it has written so far stays there, marked as incomplete.".into(),
+                    left_behind(&restore.request.target).into(),
                     "The sources are not touched.".into(),
                 ],
                 yes: "Yes, cancel it".into(),
@@ -151,6 +151,14 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool
         _ => return false,
     }
     true
+}
+
+/// What a cancelled restore leaves, by its target.
+fn left_behind(target: &str) -> &'static str {
+    if target == "isolated" || target.starts_with("archive:") {
+        return "What it has written so far is removed.";
+    }
+    "What it has written so far stays there, marked as incomplete; the same restore goes on from it."
 }
 
 /// What can be copied of a result.

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use crate::cli::args::ArchiveArgs;
+use crate::cli::config::Config;
 use crate::cli::output::{Out, with_kind};
 use crate::domain::progress::Meter;
 use crate::domain::source::Source;
@@ -14,8 +15,10 @@ use crate::source::live::recorder::Limits;
 use crate::source::live::secure::told;
 
 /// Runs it. Exit code 4 when something was missed.
-pub fn run(args: &ArchiveArgs) -> Result<()> {
-    let Source::Live(uri) = args.uri.clone() else {
+pub fn run(args: &ArchiveArgs, mut config: Config) -> Result<()> {
+    let mut named = vec![args.uri.clone()];
+    config.expand(&mut named)?;
+    let Some(Source::Live(uri)) = named.into_iter().find(|source| source.path().is_none()) else {
         return Error::usage("archiving", &args.uri, "this is no connection string")
             .hint("name the replica set: mongodb://HOST:PORT/?replicaSet=NAME.")
             .err();

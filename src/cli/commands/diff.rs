@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::ops::{line, short_id};
 use crate::cli::args::DiffArgs;
-use crate::cli::config;
+use crate::cli::config::Config;
 use crate::cli::open;
 use crate::cli::output::{self, Out};
 use crate::domain::Result;
@@ -23,7 +23,8 @@ use crate::ops::walk::WalkOptions;
 const SHOWN: usize = 20;
 
 /// Runs it.
-pub fn run(args: &DiffArgs) -> Result<()> {
+pub fn run(args: &DiffArgs, mut config: Config) -> Result<()> {
+    config.flag("memory", args.memory.memory);
     let workspace = open(&args.source)?;
     let against = match args.against {
         Place::End => None,
@@ -35,10 +36,7 @@ pub fn run(args: &DiffArgs) -> Result<()> {
         snapshot: args.snapshot.clone(),
         ns: args.ns.iter().map(Glob::new).collect(),
         limit: args.limit.unwrap_or(if args.ns.is_empty() && args.query.is_none() { 0 } else { SHOWN }),
-        walk: WalkOptions {
-            memory: config::memory_or_default(args.memory.memory)?,
-            ..WalkOptions::default()
-        },
+        walk: WalkOptions { memory: config.memory(), ..WalkOptions::default() },
     };
     let filter = DocumentFilter::parse(args.query.as_deref().unwrap_or_default())?;
     let (found, written) = match &args.export {

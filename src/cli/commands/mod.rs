@@ -4,6 +4,7 @@ pub mod archive;
 pub mod demo;
 pub mod diff;
 pub mod doctor;
+pub mod generate;
 pub mod history;
 pub mod mark;
 pub mod note;

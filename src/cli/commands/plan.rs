@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::ops::line;
 use crate::cli::args::PlanArgs;
-use crate::cli::config;
+use crate::cli::config::Config;
 use crate::cli::open;
 use crate::cli::output::{self, Out};
 use crate::domain::after::After;
@@ -16,6 +16,7 @@ use crate::domain::progress::Meter;
 use crate::domain::text::{bytes, count, counted, visible};
 use crate::domain::{Error, Result};
 use crate::ops::after::after;
+use crate::ops::memory::Memory;
 use crate::ops::plan::PlanRequest;
 use crate::ops::preflight::look;
 use crate::ops::restore::TargetSpec;
@@ -24,14 +25,15 @@ use crate::ops::select::Selection;
 use crate::ops::walk::WalkOptions;
 
 /// Runs it.
-pub fn run(args: &PlanArgs) -> Result<()> {
+pub fn run(args: &PlanArgs, mut config: Config) -> Result<()> {
+    config.flag("mongod", args.mongod.as_ref().map(|path| path.to_string_lossy()));
     let target: TargetSpec = args.target.parse()?;
     let how = how(args, &target)?;
     let workspace = open(&args.source)?;
-    let request = request(args, &target, how)?;
+    config.flag("memory", args.memory.memory);
+    let request = request(args, &target, how, config.memory());
     let mut planned = crate::ops::plan::plan(&workspace, &request, &Meter::default())?;
-    let refusal =
-        look(&mut planned, &request.selection, &target, config::mongod(args.mongod.as_deref())?.as_deref())?;
+    let refusal = look(&mut planned, &request.selection, &target, config.mongod().as_deref())?;
     let plan = &planned.plan;
     let until = workspace.valid_stops(&plan.snapshot).map_or(workspace.last().next(), |valid| valid.last);
     let after = after(&workspace, plan.stop.bound, until, &Meter::default())?;
@@ -79,14 +81,14 @@ fn after_lines(after: &After) -> Vec<String> {
 }
 
 /// The request behind the arguments.
-pub fn request(args: &PlanArgs, target: &TargetSpec, how: How) -> Result<PlanRequest> {
-    Ok(PlanRequest {
+pub fn request(args: &PlanArgs, target: &TargetSpec, how: How, memory: Memory) -> PlanRequest {
+    PlanRequest {
         stop: args.stop.request(),
         snapshot: args.snapshot.clone(),
         walk: WalkOptions {
             skip: args.skip_op.iter().copied().collect::<BTreeSet<_>>(),
             with_auth: args.with_users,
-            memory: config::memory_or_default(args.memory.memory)?,
+            memory,
         },
         target: target.shown(),
         how,
@@ -95,7 +97,7 @@ pub fn request(args: &PlanArgs, target: &TargetSpec, how: How) -> Result<PlanReq
             except: args.ns_exclude.iter().map(Glob::new).collect(),
             renames: args.ns_rename.clone(),
         },
-    })
+    }
 }
 
 /// What was asked for beyond the stop and the target, checked against the target and with its

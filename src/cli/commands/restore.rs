@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::plan::{how, lines, request};
 use crate::cli::args::RestoreArgs;
-use crate::cli::config;
+use crate::cli::config::Config;
 use crate::cli::open;
 use crate::cli::output::{Out, with_kind};
 use crate::domain::how::How;
@@ -23,14 +23,16 @@ use crate::ops::restore::{Job, Outcome, Restored, TargetSpec, Watch, start};
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs it.
-pub fn run(args: &RestoreArgs) -> Result<()> {
+pub fn run(args: &RestoreArgs, mut config: Config) -> Result<()> {
+    config.flag("mongod", args.plan.mongod.as_ref().map(|path| path.to_string_lossy()));
     let target: TargetSpec = args.plan.target.parse()?;
     let how = how(&args.plan, &target)?;
     let workspace = open(&args.plan.source)?;
-    let request = request(&args.plan, &target, how)?;
+    config.flag("memory", args.plan.memory.memory);
+    let request = request(&args.plan, &target, how, config.memory());
     if !args.yes {
         let mut planned = crate::ops::plan::plan(&workspace, &request, &Meter::default())?;
-        let mongod = config::mongod(args.plan.mongod.as_deref())?;
+        let mongod = config.mongod();
         if let Some(refusal) = look(&mut planned, &request.selection, &target, mongod.as_deref())? {
             return Err(refusal);
         }
@@ -38,7 +40,7 @@ pub fn run(args: &RestoreArgs) -> Result<()> {
     }
     let bound = request.stop.bound(workspace.last());
     let memory = Some(request.walk.memory.bytes());
-    let job = Job { memory, ..job(args, &workspace, bound, &target, request.how)? };
+    let job = Job { memory, ..job(args, &workspace, bound, &target, request.how, &config)? };
     drop(workspace);
     let watch = start(&job, &target)?;
     let outcome = follow(watch, args.plan.source.json)?;
@@ -74,6 +76,7 @@ fn job(
     bound: crate::domain::Position,
     target: &TargetSpec,
     how: How,
+    config: &Config,
 ) -> Result<Job> {
     let absolute = |path: &Path| -> Result<PathBuf> {
         std::path::absolute(path).map_err(|e| Box::new(Error::failed("resolving", path.display(), e)))
@@ -97,7 +100,7 @@ fn job(
         with_users: plan.with_users,
         accept_unproven: plan.source.accept_unproven.clone(),
         target: target.shown(),
-        mongod: config::mongod(plan.mongod.as_deref())?.as_deref().map(absolute).transpose()?,
+        mongod: config.mongod().as_deref().map(absolute).transpose()?,
         port: plan.port,
         defer_ttl: plan.ttl.is_some(),
         how,

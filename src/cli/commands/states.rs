@@ -1,7 +1,7 @@
 //! `pitstop states`: several states side by side, for a terminal, as JSON, or as Markdown.
 
 use crate::cli::args::StatesArgs;
-use crate::cli::config;
+use crate::cli::config::Config;
 use crate::cli::open;
 use crate::cli::output::{self, Out};
 use crate::domain::marks::Mark;
@@ -18,7 +18,8 @@ use crate::ops::marks;
 use crate::ops::states::{StatesRequest, states};
 
 /// Runs it.
-pub fn run(args: &StatesArgs) -> Result<()> {
+pub fn run(args: &StatesArgs, mut config: Config) -> Result<()> {
+    config.flag("memory", args.memory.memory);
     let matcher = args.condition.as_deref().map(Matcher::parse).transpose()?;
     let id = args.id.as_deref().map(IdPattern::parse).transpose()?;
     let workspace = open(&args.source)?;
@@ -30,7 +31,7 @@ pub fn run(args: &StatesArgs) -> Result<()> {
         matcher,
         id,
         limit: args.limit.unwrap_or(0),
-        memory: config::memory_or_default(args.memory.memory)?,
+        memory: config.memory(),
     };
     let found = states(&workspace, &request, &Meter::default())?;
     findings::states(&workspace, &found, &asked(args))?;

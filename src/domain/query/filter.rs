@@ -59,7 +59,7 @@ enum Column {
 #[derive(Debug, Clone)]
 enum Text {
     Id(IdPattern),
-    Word(Word),
+    Word(Box<Word>),
     Regex(Pattern),
 }
 
@@ -83,7 +83,7 @@ impl Filter {
                     continue;
                 }
                 (Test::Word(word), _) => {
-                    filter.bodies.push((*sense, Text::Word(Word::new(&word))));
+                    filter.bodies.push((*sense, Text::Word(Box::new(Word::new(&word)))));
                     continue;
                 }
                 (Test::Regex(pattern), _) => {

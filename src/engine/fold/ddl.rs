@@ -61,15 +61,31 @@ impl<'a> Fold<'a> {
                     None => coll.add_index(entry.o),
                 })
             }
-            "commitIndexBuild" => self.on(entry, &ns, |coll| {
-                let specs = entry.o.get("indexes").and_then(|e| e.as_doc());
-                for spec in
-                    specs.iter().flat_map(|s| s.iter().map_while(Result::ok)).filter_map(|s| s.as_doc())
-                {
-                    coll.add_index(spec);
+            "commitIndexBuild" => {
+                self.built(entry);
+                self.on(entry, &ns, |coll| {
+                    let specs = entry.o.get("indexes").and_then(|e| e.as_doc());
+                    for spec in
+                        specs.iter().flat_map(|s| s.iter().map_while(Result::ok)).filter_map(|s| s.as_doc())
+                    {
+                        coll.add_index(spec);
+                    }
+                })
+            }
+            "startIndexBuild" => {
+                if let Some(build) = entry.o.get("indexBuildUUID") {
+                    let note = format!(
+                        "an index build on {ns} that began at {} was under way at the stop; its indexes are left out",
+                        entry.at.pos
+                    );
+                    self.building.insert(build.value, note);
                 }
-            }),
-            "startIndexBuild" | "abortIndexBuild" => Ok(()),
+                Ok(())
+            }
+            "abortIndexBuild" => {
+                self.built(entry);
+                Ok(())
+            }
             "dropIndexes" | "deleteIndexes" | "deleteIndex" | "dropIndex" => self.on(entry, &ns, |coll| {
                 if let Some(index) = entry.o.get("index") {
                     coll.indexes.remove(&index);
@@ -220,6 +236,13 @@ impl<'a> Fold<'a> {
             None => self.unknown_is_fine(entry, &from)?,
         }
         Ok(())
+    }
+
+    /// An index build is over.
+    fn built(&mut self, entry: &Entry<'a>) {
+        if let Some(build) = entry.o.get("indexBuildUUID") {
+            self.building.remove(build.value);
+        }
     }
 
     /// Changes the collection a command is about.

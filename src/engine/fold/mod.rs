@@ -3,7 +3,7 @@
 
 mod ddl;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::namespace::Treatment;
 use crate::domain::{Error, Namespace, Position, Result};
@@ -66,6 +66,10 @@ pub struct Fold<'a> {
     walked: Walked,
     ignored: BTreeSet<String>,
     spill: Option<Spill<'a>>,
+    /// The first document that members of the set hold in two forms, and how many there are.
+    two_forms: Option<(Position, u64)>,
+    /// Index builds under way, by their UUIDs.
+    building: BTreeMap<&'a [u8], String>,
 }
 
 impl<'a> Fold<'a> {
@@ -80,6 +84,8 @@ impl<'a> Fold<'a> {
             walked: Walked::default(),
             ignored: BTreeSet::new(),
             spill: None,
+            two_forms: None,
+            building: BTreeMap::new(),
         }
     }
 
@@ -150,6 +156,13 @@ impl<'a> Fold<'a> {
         self.walked.notes.extend(
             self.ignored.iter().map(|c| format!("commands without effect on data were passed over: {c}")),
         );
+        self.walked.notes.extend(self.building.into_values());
+        self.walked.notes.extend(self.two_forms.map(|(first, count)| {
+            format!(
+                "an applyOps that somebody sent (the first at {first}, {count} in all) wrote a document whose _id is not \
+                 its first field: the primary put it in front, as is given here; other members did not"
+            )
+        }));
         let memory = self.spill.as_ref().map_or(usize::MAX, Spill::bytes);
         let written = match self.spill {
             Some(spill) => spill.finish(self.catalog.effects_mut())?,
@@ -212,6 +225,9 @@ impl<'a> Fold<'a> {
             return malformed(entry, &Fault::new(0, "it has no _id")).err();
         };
         let key = DocKey::of(doc_id);
+        if way == Way::Sent && entry.kind == EntryKind::Insert && !entry.o.starts_with_id() {
+            self.two_forms.get_or_insert((entry.at.pos, 0)).1 += 1;
+        }
         let effects = &mut self.catalog.get_mut(id).effects;
         let before = effects.cost();
         match entry.kind {

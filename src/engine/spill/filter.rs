@@ -32,7 +32,7 @@ impl Filter {
 
     pub fn may_have(&self, set: Set, key: DocKey) -> bool {
         self.bits(set, key)
-            .all(|bit| self.words.get((bit / 64) as usize).is_some_and(|word| word >> (bit % 64) & 1 == 1))
+            .all(|bit| self.words.get((bit / 64) as usize).is_some_and(|word| (word >> (bit % 64)) & 1 == 1))
     }
 
     /// The bits of a key. Its two halves are hashes already; the set turns one of them.
@@ -44,7 +44,7 @@ impl Filter {
         (0..PROBES).map(move |n| {
             let hash = first.wrapping_add(step.wrapping_mul(n));
             // The high half of the product is spread over all bits, whatever their number.
-            (u128::from(hash) * u128::from(bits) >> 64) as u64
+            ((u128::from(hash) * u128::from(bits)) >> 64) as u64
         })
     }
 }

@@ -149,11 +149,14 @@ impl Runs {
     }
 }
 
+/// The next record of a run: its order, the number of the run, the record.
+type Next = ((Set, u128), usize, usize);
+
 /// Goes through several runs at once.
 pub(super) struct Merge<'r> {
     runs: &'r Runs,
     /// The next record of every run that has one.
-    heap: BinaryHeap<Reverse<((Set, u128), usize, usize)>>,
+    heap: BinaryHeap<Reverse<Next>>,
     last: (Set, u128),
 }
 

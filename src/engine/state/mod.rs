@@ -8,14 +8,15 @@
 //! it, and those documents of the snapshot that something touched, of which the filter knew.
 
 mod body;
+mod emit;
+mod lay_out;
 mod order;
 
 use std::ops::{Range, RangeInclusive};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::bson::Doc;
 use super::catalog::{Catalog, Collection};
-use super::effects::NONE;
 use super::effects::Origin as From;
 use super::input::{CollectionKind, Region};
 use super::key::DocKey;
@@ -23,16 +24,8 @@ use super::output::{CollectionSpec, Sink, State};
 use super::spill::{Facts, Living, Spilled, Touched, Touches, Written};
 use crate::domain::{Error, Namespace, Position, Result};
 use body::build;
-use order::{Item, in_order};
-
-/// About how many bytes of the snapshot, or of put documents, make a chunk.
-const CHUNK_BYTES: usize = 1 << 20;
-
-/// About how many spilled records make a chunk.
-const CHUNK_RECORDS: u64 = 1 << 14;
-
-/// The newest server that evicts from capped collections without logging it.
-const SILENT_EVICTION_BELOW: (u32, u32) = (5, 0);
+use emit::emit_put;
+use lay_out::lay_out;
 
 /// Where a state comes from.
 #[derive(Debug, Clone, Copy)]
@@ -252,191 +245,6 @@ fn spilled_of<'a>(
     Ok((Some(spilled), facts))
 }
 
-fn lay_out<'a>(
-    coll: Collection<'a>,
-    facts: Facts,
-    timeseries: Option<Namespace>,
-    Origin { server, edge }: Origin,
-    spilled: Option<&Spilled<'a>>,
-) -> Result<(CollectionSpec, Stored<'a>)> {
-    let ordered = coll.is_capped();
-    let silent = ordered && server.is_none_or(|v| v < SILENT_EVICTION_BELOW);
-    let mut spec = CollectionSpec {
-        kind: if timeseries.is_some() { CollectionKind::Timeseries } else { CollectionKind::Collection },
-        ns: timeseries.unwrap_or_else(|| coll.ns.clone()),
-        options: coll.options.clone(),
-        indexes: coll.indexes.specs().to_vec(),
-        ordered,
-        documents: 0,
-        bytes: coll.base.iter().map(|region| region.len() as u64).sum::<u64>() + coll.effects.bytes(),
-    };
-    let mut stored = Stored::new(None, facts, silent);
-    if spilled.is_none() {
-        stored.seen = coll.effects.nets().iter().map(|_| AtomicBool::new(false)).collect();
-    }
-    if ordered {
-        stored.inserted = order::inserted(&coll)?;
-        stored.coll = Some(coll);
-        let (skip, count) = order::evicted(&stored, spilled, silent, edge)?;
-        stored.chunks = vec![Chunk::Ordered { skip }];
-        spec.documents = count;
-        return Ok((spec, stored));
-    }
-    let (mut chunks, base) = base_chunks(&coll)?;
-    spec.documents = base;
-    if coll.effects.set.is_some() {
-        spec.documents += facts.inserted;
-        chunks.extend(key_chunks(facts.records));
-    } else {
-        let (puts, inserted) = put_chunks(&coll);
-        spec.documents += inserted;
-        chunks.extend(puts);
-    }
-    stored.chunks = chunks;
-    stored.coll = Some(coll);
-    Ok((spec, stored))
-}
-
-impl<'a> Folded<'a> {
-    fn emit_base(
-        &self,
-        stored: &Stored<'a>,
-        coll: &Collection<'a>,
-        region: &Region,
-        sink: &mut Sink<'_>,
-    ) -> Result<()> {
-        let spilled = self.spilled.as_ref().zip(coll.effects.set);
-        for doc in documents(region) {
-            let doc = doc?;
-            if let Some((spilled, set)) = spilled {
-                // The others come with their keys.
-                if !doc.get("_id").is_some_and(|id| spilled.may_touch(set, DocKey::of(id))) {
-                    sink(doc.bytes())?;
-                }
-                continue;
-            }
-            if coll.effects.is_empty() {
-                sink(doc.bytes())?;
-                continue;
-            }
-            let key = doc.get("_id").map(DocKey::of);
-            match key.and_then(|key| Some((key, coll.effects.get(key)?))) {
-                None => sink(doc.bytes())?,
-                Some((key, (number, net))) if net.origin == From::Snapshot => {
-                    stored.saw(number);
-                    sink(&build(coll, &Touched::held(key, &coll.effects, (number, net)), doc)?)?;
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn emit_keys(
-        &self,
-        stored: &Stored<'a>,
-        coll: &Collection<'a>,
-        keys: &RangeInclusive<u128>,
-        sink: &mut Sink<'_>,
-    ) -> Result<()> {
-        let Some((spilled, set)) = self.spilled.as_ref().zip(coll.effects.set) else { return Ok(()) };
-        let mut touches = spilled.touches(set, keys.clone())?;
-        while let Some(touched) = touches.next()? {
-            match touched.origin {
-                From::Gone => {}
-                From::Put(body) => emit_put(coll, &touched, body, sink)?,
-                From::Snapshot => {
-                    stored.look_for(&touched)?;
-                    for &doc in &touched.base {
-                        sink(&build(coll, &touched, doc)?)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn emit_in_order(
-        &self,
-        stored: &Stored<'a>,
-        coll: &Collection<'a>,
-        skip: u64,
-        sink: &mut Sink<'_>,
-    ) -> Result<()> {
-        let mut at = 0;
-        in_order(stored, self.spilled.as_ref(), &mut |item| {
-            at += 1;
-            if at <= skip {
-                return Ok(());
-            }
-            match item {
-                Item::Untouched(doc) => sink(doc.bytes()),
-                Item::Changed(doc, touched) => {
-                    if let Some((number, _)) = coll.effects.get(touched.key) {
-                        stored.saw(number);
-                    }
-                    sink(&build(coll, &touched, doc)?)
-                }
-                Item::Inserted(body, touched) => emit_put(coll, &touched, body, sink),
-            }
-        })
-    }
-}
-
-fn emit_put<'a>(
-    coll: &Collection<'a>,
-    touched: &Touched<'_, 'a>,
-    body: Doc<'a>,
-    sink: &mut Sink<'_>,
-) -> Result<()> {
-    if touched.first_update()?.is_none() && (touched.as_logged || body.starts_with_id()) {
-        return sink(body.bytes());
-    }
-    sink(&build(coll, touched, body)?)
-}
-
-impl<'a> Stored<'a> {
-    /// The snapshot has a document that is patched.
-    fn saw(&self, number: usize) {
-        if let Some(seen) = self.seen.get(number) {
-            seen.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Takes note if a document that is patched is not in the snapshot.
-    fn look_for(&self, touched: &Touched<'_, 'a>) -> Result<()> {
-        if touched.base.is_empty()
-            && touched.origin == From::Snapshot
-            && let Some(pos) = touched.first_update()?
-        {
-            self.missing.fetch_min(pos.to_u64(), Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    /// The first update of a document that must have been in the snapshot and was not.
-    fn first_missing(
-        &self,
-        coll: &Collection<'a>,
-        spilled: Option<&Spilled<'a>>,
-    ) -> Result<Option<Position>> {
-        if let Some((spilled, set)) = spilled.zip(coll.effects.set) {
-            if self.facts.list.is_some() {
-                let mut touches = spilled.touches(set, 0..=u128::MAX)?;
-                while let Some(touched) = touches.next()? {
-                    self.look_for(&touched)?;
-                }
-            }
-            let missing = self.missing.load(Ordering::Relaxed);
-            return Ok((missing != u64::MAX).then(|| Position::from_u64(missing)));
-        }
-        let missing = coll.effects.nets().iter().zip(&self.seen).find(|(net, seen)| {
-            net.origin == From::Snapshot && net.chain != NONE && !seen.load(Ordering::Relaxed)
-        });
-        Ok(missing.map(|(net, _)| coll.effects.chain(net).next().map(|p| p.pos).unwrap_or_default()))
-    }
-}
-
 impl State for Folded<'_> {
     fn collections(&self) -> &[CollectionSpec] {
         &self.specs
@@ -507,65 +315,5 @@ pub fn documents(region: &Region) -> impl Iterator<Item = Result<Doc<'_>>> {
                 )
             }
         }
-    })
-}
-
-/// The snapshot's documents in chunks, and how many there are.
-fn base_chunks<'a>(coll: &Collection<'a>) -> Result<(Vec<Chunk<'a>>, u64)> {
-    let mut chunks = Vec::new();
-    let mut count = 0;
-    for &region in &coll.base {
-        let (mut start, mut end) = (0, 0);
-        for doc in documents(region) {
-            end += doc?.bytes().len();
-            count += 1;
-            if end - start >= CHUNK_BYTES {
-                chunks.push(Chunk::Base { region, range: start..end });
-                start = end;
-            }
-        }
-        if end > start {
-            chunks.push(Chunk::Base { region, range: start..end });
-        }
-    }
-    Ok((chunks, count))
-}
-
-/// What was put whole, in chunks, and how many documents were inserted.
-fn put_chunks<'a>(coll: &Collection<'a>) -> (Vec<Chunk<'a>>, u64) {
-    let mut puts: Vec<(u64, u32, usize)> = (0u32..)
-        .zip(coll.effects.nets())
-        .filter_map(|(number, net)| match net.origin {
-            From::Put(body) => Some((net.inserted, number, body.bytes().len())),
-            _ => None,
-        })
-        .collect();
-    puts.sort_unstable();
-    let inserted = puts.iter().filter(|(inserted, ..)| *inserted > 0).count() as u64;
-    let mut chunks = Vec::new();
-    let mut part = Vec::new();
-    let mut size = 0;
-    for (_, number, bytes) in puts {
-        part.push(number);
-        size += bytes;
-        if size >= CHUNK_BYTES {
-            chunks.push(Chunk::Puts(std::mem::take(&mut part)));
-            size = 0;
-        }
-    }
-    if !part.is_empty() {
-        chunks.push(Chunk::Puts(part));
-    }
-    (chunks, inserted)
-}
-
-/// All keys in ranges of about as many records each: keys are hashes.
-fn key_chunks<'a>(records: u64) -> impl Iterator<Item = Chunk<'a>> {
-    let count = u128::from(records.div_ceil(CHUNK_RECORDS));
-    let width = (u128::MAX / count.max(1)).saturating_add(1);
-    (0..count).map(move |n| {
-        let start = n.saturating_mul(width);
-        let end = if n + 1 == count { u128::MAX } else { start + (width - 1) };
-        Chunk::Keys(start..=end)
     })
 }

@@ -14,7 +14,7 @@ use crate::domain::progress::Meter;
 use crate::domain::{Class, Error, Position, Result};
 use crate::ops::signals::cancel_on_signals;
 use crate::source::live::connection::{Concern, Trouble};
-use crate::source::live::folder::{Folder, Wait, last_entry};
+use crate::source::live::folder::{Folder, last_entry};
 use crate::source::live::recorder::{Codec, Limits, Recorder};
 use crate::source::live::run::run;
 use crate::source::live::secure::{Backoff, PATIENCE, ended};
@@ -101,7 +101,7 @@ pub fn archive(
     runtime.block_on(async {
         cancel_on_signals(meter)?;
         let (connection, set) = Connection::open(&options.uri).await?;
-        let folder = Folder::open(&options.dir, Wait::Not, meter)?;
+        let folder = Folder::open(&options.dir)?;
         folder.claim(connection.shown(), &set)?;
         let manifest = Manifest::open(folder.path())?;
         let known = match manifest.last() {

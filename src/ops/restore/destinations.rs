@@ -21,14 +21,9 @@ use crate::ops::plan::{PlanRequest, Planned, plan};
 use crate::ops::preflight::{Place, preflight};
 use crate::ops::select::Selected;
 use crate::ops::walk::WalkOptions;
-use crate::source::archive::Archive;
-use crate::target::{
-    DumpOptions, Found, LoadOptions, Loaded, Server, Ttl, Verification, require_space, write_archive,
-    write_dump,
-};
+use crate::target::{DumpOptions, LoadOptions, Loaded, Server, Ttl, Verification, write_dump};
 
 /// A restore under way.
-#[derive(Clone, Copy)]
 pub(super) struct Work<'w> {
     pub runtime: &'w tokio::runtime::Runtime,
     /// Its folder.
@@ -218,55 +213,6 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn to_archive(
-        &self,
-        file: &Path,
-        planned: &Planned<'_>,
-        state: &dyn State,
-        outcome: &mut Outcome,
-    ) -> Result<()> {
-        let packed = file.extension().is_some_and(|e| e == "gz");
-        outcome.notes.extend(preflight(state, planned.snapshot, &Place::dump(file))?);
-        if packed {
-            // It is unpacked into the case to be read back.
-            require_space(self.dir, state.collections().iter().map(|spec| spec.bytes).sum())?;
-        }
-        self.earlier.cleared(&self.job.id)?;
-        let version = planned.snapshot.server_version.as_deref();
-        let written = write_archive(file, state, version, &self.job.id, self.meter)?;
-        let proven = self.read_archive_back(written.path()).and_then(|archive| {
-            let found: Vec<Found<'_>> = archive
-                .members
-                .iter()
-                .map(|m| Found { ns: &m.ns, metadata: &m.metadata, data: &m.data })
-                .collect();
-            written.compare(state, &found, self.meter)
-        });
-        let found = match proven {
-            Ok(found) => found,
-            Err(error) => {
-                written.discard()?;
-                return Err(error);
-            }
-        };
-        if !found.ok() {
-            outcome.restored = Some(Restored::Archive { file: written.path().to_owned() });
-            return judge(&found, outcome);
-        }
-        outcome.restored = Some(Restored::Archive { file: written.publish()? });
-        judge(&found, outcome)?;
-        outcome.done(self.meter);
-        Ok(())
-    }
-
-    fn read_archive_back(&self, file: &Path) -> Result<Archive> {
-        self.meter.enter(Phase::Verify, 0);
-        // Maps outlive the folder that they were unpacked into.
-        let failed = |e: std::io::Error| Error::failed("reading the archive back", self.dir.display(), e);
-        let unpacked = tempfile::Builder::new().prefix("unpacked-").tempdir_in(self.dir).map_err(failed)?;
-        crate::source::read_archive(file, unpacked.path(), self.meter)
-    }
-
     async fn to_server(
         &self,
         uri: &str,
@@ -411,7 +357,7 @@ async fn guard(server: &Server, planned: &Planned<'_>) -> Result<()> {
 }
 
 /// An error unless everything is as it should be; it names everything that is not.
-fn judge(found: &Verification, outcome: &mut Outcome) -> Result<()> {
+pub(super) fn judge(found: &Verification, outcome: &mut Outcome) -> Result<()> {
     outcome.verified(found);
     if found.ok() {
         return Ok(());

@@ -2,6 +2,7 @@
 //! the worker carries it out and writes progress and result beside the job; any number of fronts
 //! watch. A front that goes away leaves the worker running.
 
+mod archive;
 mod certificate;
 mod checkpoint;
 pub mod checks;

@@ -4,7 +4,7 @@
 //! A user with the actions `find` and `collStats` on `local.oplog.rs` is enough; with
 //! `replSetGetConfig` on the cluster the set is also recognised by its id.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bson::{Bson, Document, doc};
 use mongodb::error::ErrorKind;
@@ -18,6 +18,8 @@ use crate::engine::bson::Doc;
 
 /// How long a server is looked for, unless the connection string says otherwise.
 const SELECTION: Duration = Duration::from_secs(10);
+/// How long a secondary is waited for where there should be one.
+const ACQUAINTANCE: Duration = Duration::from_secs(2);
 /// Server error codes: the cursor's place in the capped collection has been overwritten.
 const OVERTAKEN: [i32; 2] = [136, 96];
 /// Server error codes that no retry cures: unauthorized, authentication failed, bad value,
@@ -107,12 +109,21 @@ impl Connection {
         let mut options = ClientOptions::parse(uri).await.map_err(said)?;
         options.app_name.get_or_insert_with(|| "pitstop".to_owned());
         options.server_selection_timeout.get_or_insert(SELECTION);
+        let ours = options.selection_criteria.is_none() && options.direct_connection != Some(true);
         let preferred = ReadPreference::SecondaryPreferred { options: None };
         let criteria =
             options.selection_criteria.clone().unwrap_or(SelectionCriteria::ReadPreference(preferred));
         let client = Client::with_options(options).map_err(said)?;
         let connection = Connection { client, criteria, shown: shown.clone(), uri: uri.to_owned() };
-        let hello = connection.ask("admin", Read::Hello).await.map_err(|t| failed(&t.to_string()))?;
+        let ask = || connection.ask("admin", Read::Hello);
+        let mut hello = ask().await.map_err(|t| failed(&t.to_string()))?;
+        // The driver takes the primary as long as it knows of no other member: it is given a
+        // moment to get to know them.
+        let begun = Instant::now();
+        while ours && is_primary_of_several(&hello) && begun.elapsed() < ACQUAINTANCE {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            hello = ask().await.map_err(|t| failed(&t.to_string()))?;
+        }
         if hello.get_str("msg").is_ok_and(|m| m == "isdbgrid") {
             return Error::usage("opening the source", &shown, "it is a router of a sharded cluster")
                 .hint("name the replica set of one shard: a router has no oplog.")
@@ -280,6 +291,11 @@ fn plain(error: &mongodb::error::Error, uri: &str) -> String {
         Some(reason) => format!("no member answers: {reason}"),
         None => said,
     }
+}
+
+fn is_primary_of_several(hello: &Document) -> bool {
+    hello.get_bool("isWritablePrimary").unwrap_or(false)
+        && hello.get_array("hosts").is_ok_and(|hosts| hosts.len() > 1)
 }
 
 fn timestamp(pos: Position) -> bson::Timestamp {

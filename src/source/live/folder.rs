@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use super::connection::SetIdentity;
+use super::follow::LABEL;
 use super::recorder::{Closed, Codec, PART, into_place};
 use super::run::Known;
 use crate::domain::progress::Meter;
 use crate::domain::uri::encoded;
-use crate::domain::{Error, OpTime, Result};
+use crate::domain::{Class, Error, OpTime, Position, Result};
+use crate::engine::input::Region;
 use crate::source::frames::Frames;
 use crate::source::mapped;
 use crate::source::slice::{Slice, optime};
@@ -23,16 +25,9 @@ use crate::source::unpack::Inflate;
 const IDENTITY: &str = ".pitstop-set.json";
 /// Held while somebody writes.
 const LOCK: &str = ".pitstop-lock";
+/// Copies on their way to their names; one that was left by a killed process is no slice.
+const COPY: &str = ".pitstop-copy-";
 const OPENING: &str = "opening the folder of secured oplog";
-
-/// What to do while somebody else writes into the folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wait {
-    /// Wait until they are done.
-    Until,
-    /// Give up.
-    Not,
-}
 
 /// A folder of slices that is locked while this lives.
 #[derive(Debug)]
@@ -107,27 +102,123 @@ fn each_entry(file: &Path, mut each: impl FnMut(OpTime, &[u8])) -> Result<()> {
     Ok(())
 }
 
+/// The finished slices in a folder, in the order of their names.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |e: io::Error| Error::failed(OPENING, format!("{path:?}"), e);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') && name.ends_with(".bson") {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The slice that somebody is writing who follows the set: what of it can be read by now.
+pub fn growing(path: &Path, meter: &Meter) -> Result<Option<Slice>> {
+    let part = path.join(format!("{PART}{LABEL}"));
+    let region = match mapped::map(&part, &part) {
+        Ok(region) => region,
+        // Nothing new, or it has just been closed and has its name.
+        Err(_) if !part.exists() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let (length, _) = whole(&region);
+    Slice::read(part.display().to_string(), region.slice(0..length), meter)
+}
+
+/// The last entry that somebody has who follows the set.
+pub fn followed(path: &Path) -> Result<Option<Known>> {
+    let Some(slice) = growing(path, &Meter::default())? else { return newest_of(path) };
+    let mut last = None;
+    for (_, doc) in Frames::from(slice.region.bytes(), 0).map_while(std::result::Result::ok) {
+        last = Some(doc);
+    }
+    last.map(|doc| Known::new(doc.bytes().to_vec())).transpose()
+}
+
+/// Gives what is being written by one who follows the set the name of a slice, as a copy, so that
+/// everybody finds it; tells its last position, or that of the newest slice.
+pub fn seal(path: &Path) -> Result<Option<Position>> {
+    let Some(slice) = growing(path, &Meter::default())? else {
+        return Ok(newest_of(path)?.map(|known| known.at.pos));
+    };
+    let known = files(path)?.iter().any(|file| named(file) == Some((slice.first.pos, slice.last.pos)));
+    if !known {
+        let failed = |e: io::Error| Error::failed(OPENING, format!("{path:?}"), e);
+        let mut copy = tempfile::Builder::new().prefix(COPY).tempfile_in(path).map_err(failed)?;
+        copy.write_all(slice.region.bytes()).and_then(|()| copy.as_file().sync_all()).map_err(failed)?;
+        let (_, copy) = copy.keep().map_err(|e| failed(e.error))?;
+        into_place(&copy, path, slice.first.pos, slice.last.pos, Codec::Raw).map_err(failed)?;
+    }
+    Ok(Some(slice.last.pos))
+}
+
+/// First and last position by the name of a slice.
+fn named(file: &Path) -> Option<(Position, Position)> {
+    let (first, rest) = file.file_name()?.to_str()?.split_once('_')?;
+    let (last, _) = rest.split_once('.')?;
+    let position = |text: &str| {
+        let (secs, inc) = text.split_once('-')?;
+        Some(Position::new(secs.parse().ok()?, inc.parse().ok()?))
+    };
+    Some((position(first)?, position(last)?))
+}
+
+/// The last entry of the newest slice.
+fn newest_of(path: &Path) -> Result<Option<Known>> {
+    let files = files(path)?;
+    let Some(newest) = files.iter().max_by_key(|file| named(file).map(|(_, last)| last)) else {
+        return Ok(None);
+    };
+    let region = mapped::map(newest, newest)?;
+    let frames = Frames::from(region.bytes(), 0).map_while(std::result::Result::ok);
+    frames.last().map(|(_, doc)| Known::new(doc.bytes().to_vec())).transpose()
+}
+
+/// How many bytes of a slice are whole entries, and the first and last of these.
+fn whole(region: &Region) -> (usize, Option<(Position, Position)>) {
+    let (mut ends, mut length) = (None, 0);
+    for (at, doc) in Frames::from(region.bytes(), 0).map_while(std::result::Result::ok) {
+        let Some(optime) = optime(doc) else { break };
+        ends = Some((ends.map_or(optime.pos, |(first, _)| first), optime.pos));
+        length = at + doc.bytes().len();
+    }
+    (length, ends)
+}
+
 impl Folder {
-    /// Opens or makes the folder, for us alone, and makes it whole.
-    pub fn open(path: &Path, wait: Wait, meter: &Meter) -> Result<Folder> {
+    /// Opens or makes the folder if nobody else has it.
+    pub fn try_open(path: &Path) -> Result<Option<Folder>> {
+        match Folder::open(path) {
+            Err(error) if error.class == Class::Refused => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// The last entry in it.
+    pub fn newest(&self) -> Result<Option<Known>> {
+        newest_of(&self.path)
+    }
+
+    /// Opens or makes the folder, for us alone, and makes it whole. Refused where somebody else
+    /// has it.
+    pub fn open(path: &Path) -> Result<Folder> {
         let failed = |e: io::Error| Error::failed(OPENING, format!("{path:?}"), e);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let file = path.join(LOCK);
         let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(&file).map_err(failed)?;
-        loop {
-            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                Err(rustix::io::Errno::WOULDBLOCK) if wait == Wait::Not => {
-                    return Error::refused(OPENING, format!("{path:?}"), "somebody else writes into it")
-                        .hint("one archiver for a folder: stop the other one, or name another folder.")
-                        .err();
-                }
-                Err(rustix::io::Errno::WOULDBLOCK) => {
-                    meter.check(OPENING)?;
-                    std::thread::sleep(std::time::Duration::from_millis(100));
-                }
-                Err(e) => return Err(Box::new(failed(e.into()))),
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Error::refused(OPENING, format!("{path:?}"), "somebody else writes into it")
+                    .hint("one writer for a folder: stop the other one, or name another folder.")
+                    .err();
             }
+            Err(e) => return Err(Box::new(failed(e.into()))),
         }
         let folder = Folder { path: path.to_owned(), _lock: lock };
         folder.make_whole()?;
@@ -177,17 +268,7 @@ impl Folder {
 
     /// The slices in it, in the order of their names.
     pub fn files(&self) -> Result<Vec<PathBuf>> {
-        let failed = |e: io::Error| Error::failed(OPENING, format!("{:?}", self.path), e);
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if !name.starts_with('.') && name.ends_with(".bson") {
-                found.push(entry.path());
-            }
-        }
-        found.sort();
-        Ok(found)
+        files(&self.path)
     }
 
     /// Reads slices, checked from end to end.
@@ -209,20 +290,15 @@ impl Folder {
             if !is_part {
                 continue;
             }
-            let (mut ends, mut length) = (None, 0u64);
             let region = mapped::map(&part, &part)?;
-            for (at, doc) in Frames::from(region.bytes(), 0).map_while(std::result::Result::ok) {
-                let Some(optime) = optime(doc) else { break };
-                ends = Some((ends.map_or(optime.pos, |(first, _)| first), optime.pos));
-                length = (at + doc.bytes().len()) as u64;
-            }
+            let (length, ends) = whole(&region);
             // Nothing may be mapped behind the new end of the file.
             drop(region);
             match ends {
                 None => fs::remove_file(&part).map_err(failed)?,
                 Some((first, last)) => {
                     let file = OpenOptions::new().write(true).open(&part).map_err(failed)?;
-                    file.set_len(length).and_then(|()| file.sync_all()).map_err(failed)?;
+                    file.set_len(length as u64).and_then(|()| file.sync_all()).map_err(failed)?;
                     into_place(&part, &self.path, first, last, Codec::Raw).map_err(failed)?;
                 }
             }

@@ -3,11 +3,12 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::alone;
 use super::connection::{Concern, Connection, End, SetIdentity};
 use super::run::{Known, oldest};
 use super::secure::ended;
+use crate::domain::Result;
 use crate::domain::window::Window;
-use crate::domain::{Error, Result};
 
 /// What a look sees.
 #[derive(Debug, Clone)]
@@ -20,14 +21,14 @@ pub struct Look {
     pub skew_seconds: Option<i64>,
 }
 
+/// Who it is.
+pub fn identify(uri: &str) -> Result<SetIdentity> {
+    alone(|| async { Connection::open(uri).await.map(|(_, set)| set) })
+}
+
 /// Looks.
 pub fn look(uri: &str) -> Result<Look> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|e| Error::failed("starting the runtime", "", e))?;
-    runtime.block_on(async {
+    alone(|| async {
         let (connection, set) = Connection::open(uri).await?;
         let lost = |t| ended(&connection, t);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());

@@ -147,6 +147,14 @@ impl Recorder {
         Ok(())
     }
 
+    /// What was taken so far can be read by others: whole entries, behind a name of the slice
+    /// that is being written.
+    pub fn flush(&mut self) -> Result<()> {
+        let Some(Open { out: Output::Raw(out), .. }) = &mut self.open else { return Ok(()) };
+        let flushed = out.flush();
+        flushed.map_err(|e| self.failed(e))
+    }
+
     /// Closes the open slice if it is old enough.
     pub fn close_if_old(&mut self) -> Result<()> {
         match &self.open {

@@ -7,8 +7,10 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::alone;
 use super::connection::{Concern, Connection, End, SetIdentity, Trouble};
-use super::folder::{Folder, Wait, name_for, owner};
+use super::folder::{Folder, Owner, files, name_for, owner, seal};
+use super::follow::waited;
 use super::recorder::{Closed, Codec, Limits, Recorder};
 use super::run::{Ended, Known, oldest, run};
 use crate::domain::coverage::Gap;
@@ -23,13 +25,11 @@ use crate::source::slice::Slice;
 /// How long a source that was there is waited for when it goes away.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// A slice is closed, and so safe from a crash of the machine, at this size.
-const LIMITS: Limits = Limits { bytes: 256 << 20, age: Duration::from_secs(3600) };
+pub(super) const LIMITS: Limits = Limits { bytes: 256 << 20, age: Duration::from_secs(3600) };
 /// How often the new end is looked at while the old one is being read.
 const LOOK: Duration = Duration::from_millis(200);
 /// Seconds of oplog that the churn is measured over.
 const LATELY: u32 = 600;
-
-const SECURING: &str = "securing the oplog of";
 
 /// What there is of a set's oplog.
 #[derive(Debug)]
@@ -59,31 +59,31 @@ struct Hole {
     through: Position,
 }
 
-/// Secures a set's oplog in `root`, a folder for each set.
+/// Secures a set's oplog in `root`, a folder for each set. Where somebody follows the set into that
+/// folder already, what they have is taken as soon as it reaches to now.
 pub fn secure(uri: &str, root: &Path, meter: &Meter) -> Result<Secured> {
-    let failed = |cause: &str| Error::failed(SECURING, without_secrets(uri), cause);
-    // A thread and a runtime of its own: whoever calls may be inside another one.
-    std::thread::scope(|scope| {
-        let work = scope.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(1)
-                .enable_all()
-                .build()
-                .map_err(|e| failed(&e.to_string()))?;
-            runtime.block_on(at_once(uri, root, meter))
-        });
-        work.join().unwrap_or_else(|_| failed("the reader broke down").err())
-    })
+    alone(|| at_once(uri, root, meter))
 }
 
 async fn at_once(uri: &str, root: &Path, meter: &Meter) -> Result<Secured> {
     meter.enter(Phase::Open, 0);
-    let (connection, set) = match Connection::open(uri).await {
-        Ok(reached) => reached,
-        Err(error) if error.class == Class::Failed => return from_before(uri, root, error, meter),
-        Err(error) => return Err(error),
+    let (connection, set) = Connection::open(uri).await?;
+    let path = root.join(name_for(&set.name));
+    let folder = match Folder::try_open(&path)? {
+        Some(folder) => folder,
+        None => match beside(&connection, &path, meter).await? {
+            Beside::Free(folder) => folder,
+            Beside::Read(slices) => {
+                let note = format!(
+                    "the oplog of {:?} is being followed in {}, by another pitstop",
+                    set.name,
+                    path.display()
+                );
+                let window = window(&connection, &slices).await?;
+                return Ok(Secured { folder: path, slices, set: Some(set), window, notes: vec![note] });
+            }
+        },
     };
-    let folder = Folder::open(&root.join(name_for(&set.name)), Wait::Until, meter)?;
     folder.claim(connection.shown(), &set)?;
     let mut slices = Folder::read(&folder.files()?, meter)?;
     let (closed, mut notes) = fetch(&connection, &folder, &slices, meter).await?;
@@ -107,14 +107,58 @@ async fn at_once(uri: &str, root: &Path, meter: &Meter) -> Result<Secured> {
     Ok(Secured { folder: folder.path().to_owned(), slices, set: Some(set), window, notes })
 }
 
-/// What is on disk of a source that cannot be reached.
-fn from_before(uri: &str, root: &Path, error: Box<Error>, meter: &Meter) -> Result<Secured> {
+/// What comes of a folder that somebody else writes into.
+enum Beside {
+    /// They have ended.
+    Free(Folder),
+    /// They have everything that there was when we asked.
+    Read(Vec<Slice>),
+}
+
+async fn beside(connection: &Connection, path: &Path, meter: &Meter) -> Result<Beside> {
+    let newest = connection.end(End::Newest, Concern::Local).await.map_err(|t| ended(connection, t))?;
+    let newest = newest.map(Known::new).transpose()?.map_or(Position::MIN, |known| known.at.pos);
+    let begun = Instant::now();
+    loop {
+        if let Some(folder) = Folder::try_open(path)? {
+            return Ok(Beside::Free(folder));
+        }
+        if seal(path)?.is_some_and(|last| last >= newest) {
+            return Ok(Beside::Read(Folder::read(&files(path)?, meter)?));
+        }
+        meter.check("securing the oplog")?;
+        if begun.elapsed() > PATIENCE {
+            return Err(waited(path));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// What is on disk of a source that cannot be reached: of the set that it was known to be, or of
+/// the address.
+pub fn from_before(
+    uri: &str,
+    set: Option<&Owner>,
+    root: &Path,
+    error: Box<Error>,
+    meter: &Meter,
+) -> Result<Secured> {
     let address = without_secrets(uri);
+    let is_it = |there: &Owner| {
+        there.address == address || set.is_some_and(|set| (&set.name, &set.id) == (&there.name, &there.id))
+    };
     let listed = std::fs::read_dir(root).into_iter().flatten().flatten();
-    let mine = listed.map(|e| e.path()).find(|path| owner(path).is_some_and(|o| o.address == address));
+    let mine = listed.map(|e| e.path()).find(|path| owner(path).is_some_and(|there| is_it(&there)));
     let Some(path) = mine else { return Err(error) };
-    let folder = Folder::open(&path, Wait::Until, meter)?;
-    let slices = Folder::read(&folder.files()?, meter)?;
+    // Where another pitstop follows it, what it has so far is used.
+    let found = match Folder::try_open(&path)? {
+        Some(folder) => folder.files()?,
+        None => {
+            seal(&path)?;
+            files(&path)?
+        }
+    };
+    let slices = Folder::read(&found, meter)?;
     if slices.is_empty() {
         return Err(error);
     }

@@ -3,6 +3,7 @@
 
 use super::Timeline;
 use crate::app::axis::Axis;
+use crate::app::data::Opened;
 use crate::app::effect::{Effect, Work};
 use crate::app::list::Line;
 use crate::app::model::{Model, Screen};
@@ -36,6 +37,29 @@ pub fn forget(model: &mut Model) {
     timeline.bars = Loadable::Idle;
     timeline.detail = (0, Loadable::Idle);
     timeline.asked = (None, None);
+}
+
+/// Whether the axis shows all of the oplog that was opened.
+pub fn shows_all(model: &Model, opened: &Opened) -> bool {
+    let shown = |axis: &Axis, pos: Position| axis.bar_of(pos).is_some();
+    let both = |axis: &Axis| {
+        opened.first.is_some_and(|p| shown(axis, p)) && opened.last.is_some_and(|p| shown(axis, p))
+    };
+    model.timeline.axis.as_ref().is_none_or(both)
+}
+
+/// The oplog has grown at its end. What is shown stays until what follows it is there.
+pub fn grown(model: &mut Model, shown_whole: bool, out: &mut Vec<Effect>) {
+    let timeline = &mut model.timeline;
+    if shown_whole {
+        timeline.axis = None;
+    }
+    timeline.asked = (None, None);
+    timeline.bars = match std::mem::take(&mut timeline.bars) {
+        Loadable::Ready(bars) => Loadable::Loading { since: model.now, before: Some(bars) },
+        other => other,
+    };
+    super::folds::again(model, out);
 }
 
 fn rows(model: &mut Model, len: u64, height: u64, out: &mut Vec<Effect>) {

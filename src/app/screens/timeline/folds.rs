@@ -15,6 +15,12 @@ pub fn fold(model: &mut Model, out: &mut Vec<Effect>) {
     }
 }
 
+/// Works the list out anew as it is shown: it may have grown.
+pub fn again(model: &mut Model, out: &mut Vec<Effect>) {
+    let view = model.timeline.view.clone();
+    list(model, view, here(model), out);
+}
+
 /// The list has changed.
 pub fn listed(model: &mut Model, listed: Listed) {
     model.timeline.view = listed.view;

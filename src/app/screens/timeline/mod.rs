@@ -5,7 +5,7 @@ mod demand;
 mod folds;
 mod moving;
 
-pub use demand::{demand, detail, forget};
+pub use demand::{demand, detail, forget, grown, shows_all};
 pub use folds::{fold, listed};
 pub use moving::{go_to, place};
 

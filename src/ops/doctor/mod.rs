@@ -2,6 +2,8 @@
 //! do where that is not good enough. Only looks: nothing is secured or
 //! started.
 
+mod live;
+
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,11 +16,9 @@ use crate::domain::text::{bytes, count, counted};
 use crate::domain::uri::without_secrets;
 use crate::domain::window::{Window, duration};
 use crate::domain::{Position, Result};
-use crate::source::live::look::{Look, look};
+use crate::source::live::look::look;
 use crate::target::{check_version, find_mongod, require_space};
 
-/// Seconds that a source's clock may differ from ours: times typed here are looked for there.
-const SKEW: u64 = 5;
 /// Bytes and documents a second that a restore moves, on two cores, with reserve.
 const BYTES_RATE: f64 = 40e6;
 const DOCUMENTS_RATE: f64 = 50e3;
@@ -26,17 +26,31 @@ const DOCUMENTS_RATE: f64 = 50e3;
 const OPLOG_RATE: f64 = 100e6;
 
 /// How much depends on the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Criticality {
     /// An oplog of 24 hours, a snapshot a week.
     Development,
     /// An oplog of 48 hours (72 are better), a snapshot a day.
+    #[default]
     Production,
     /// An oplog of 168 hours, a snapshot a day.
     MissionCritical,
 }
 
 impl Criticality {
+    /// All of them.
+    pub const ALL: [Criticality; 3] =
+        [Criticality::Development, Criticality::Production, Criticality::MissionCritical];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Criticality::Development => "development",
+            Criticality::Production => "production",
+            Criticality::MissionCritical => "mission-critical",
+        }
+    }
+
     /// The hours an oplog has to reach back, and those it had better.
     pub fn hours(self) -> (u64, u64) {
         match self {
@@ -53,6 +67,16 @@ impl Criticality {
             Criticality::Development => 8 * 24,
             Criticality::Production | Criticality::MissionCritical => 26,
         }
+    }
+}
+
+impl std::str::FromStr for Criticality {
+    /// Why it is none, for a human.
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let found = Criticality::ALL.into_iter().find(|c| c.name() == text);
+        found.ok_or_else(|| "it is none of development, production, mission-critical".to_owned())
     }
 }
 
@@ -116,8 +140,9 @@ pub fn doctor(options: &DoctorOptions, meter: &Meter) -> Result<Vec<Check>> {
         if let Source::Live(uri) = source {
             match look(uri) {
                 Ok(seen) => {
-                    checks.push(window(&seen, options.criticality));
-                    checks.push(skew(&seen));
+                    checks.push(live::window(&seen, options.criticality));
+                    checks.push(live::role(&seen));
+                    checks.push(live::skew(&seen));
                     windows.extend(seen.window);
                 }
                 Err(error) => checks.push(Check::wrong(
@@ -166,42 +191,8 @@ fn case_of(options: &DoctorOptions) -> Result<PathBuf> {
     if options.sources.is_empty() {
         return options.case.clone().map_or_else(state_home, Ok);
     }
-    let identities: Vec<PathBuf> = options.sources.iter().map(Source::identity).collect();
+    let (identities, _) = super::sets::ask(&options.sources)?;
     Ok(Case::open(options.case.as_deref(), &identities)?.root().to_owned())
-}
-
-fn window(seen: &Look, criticality: Criticality) -> Check {
-    let Some(window) = seen.window else {
-        return Check::wrong("oplog window", "the oplog is empty", "check that the set was initiated.");
-    };
-    let (least, better) = criticality.hours();
-    let found = format!("{:?}: {}", seen.set.name, window.describe());
-    let enlarge = |hours: u64| {
-        format!(
-            "make it reach back {hours} h: `replSetResizeOplog` with a larger size or minRetentionHours, or keep it with `pitstop archive`."
-        )
-    };
-    // A set that is younger than the window, with room left in the ring, is judged by what fits.
-    let hours = window.newest_disappears_in().unwrap_or(0).max(window.seconds()) / 3600;
-    match hours {
-        h if h >= better => Check::fine("oplog window", found),
-        h if h >= least => Check::new("oplog window", Verdict::Note, found, enlarge(better)),
-        _ => Check::wrong("oplog window", found, enlarge(least)),
-    }
-}
-
-fn skew(seen: &Look) -> Check {
-    match seen.skew_seconds {
-        None => Check::new("clock", Verdict::Note, "the source does not tell its time", ""),
-        Some(skew) if skew.unsigned_abs() <= SKEW => {
-            Check::fine("clock", format!("{:?} differs by {skew} s from here", seen.set.name))
-        }
-        Some(skew) => Check::wrong(
-            "clock",
-            format!("{:?} differs by {skew} s from here", seen.set.name),
-            "set the clocks (NTP): times that people remember would point at the wrong operations.",
-        ),
-    }
 }
 
 fn backups(workspace: &Workspace, live: &[Window], criticality: Criticality, checks: &mut Vec<Check>) {
