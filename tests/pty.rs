@@ -577,7 +577,7 @@ fn a_burst_is_opened_and_a_document_is_followed_to_its_end() {
     assert!(!shown.contains(&format!("{second} ")), "{shown}");
     term.send("s");
     term.until(&format!("The stop: before {first}"));
-    let shown = term.until("good write");
+    let shown = term.until("good writes on");
     assert!(shown.contains(&format!("{} of them the incident", incident.entries)), "{shown}");
     term.send(ESC);
     term.until_that("the history again", |text| !text.contains("The stop:"));

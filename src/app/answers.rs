@@ -43,7 +43,7 @@ fn arrived(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
         Answer::Listed(listed) => timeline::listed(model, listed),
         Answer::Found(spot) => timeline::found(model, spot, out),
         Answer::Located(spot) => timeline::located(model, spot, out),
-        Answer::Rows(page) => model.timeline.page = Some(page),
+        Answer::Rows(page) => timeline::paged(model, page),
         Answer::Bars(bars) => model.timeline.bars.fill(Ok(bars)),
         Answer::Detail(text) => timeline::detailed(model, Ok(text)),
         Answer::Change(change) => change::arrived(model, &Ok(*change), change::Of::Op),

@@ -75,7 +75,7 @@ impl Desk {
         *lock(&self.workspace) = Some(Arc::clone(&workspace));
         *lock(&self.filtered) = None;
         *lock(&self.history) = None;
-        self.put_bursts(Vec::new());
+        self.forget_folds();
         workspace
     }
 
@@ -85,8 +85,15 @@ impl Desk {
     }
 
     /// Puts the bursts in place that lists are folded by.
-    pub fn put_bursts(&self, bursts: Vec<Burst>) {
+    ///
+    /// Their numbers are in the order of time: what comes later changes none of them.
+    pub fn put_bursts(&self, mut bursts: Vec<Burst>) {
+        bursts.sort_by_key(|burst| (burst.first, burst.last));
         *lock(&self.bursts) = Arc::new(bursts);
+        self.forget_folds();
+    }
+
+    fn forget_folds(&self) {
         *lock(&self.folds) = None;
         *lock(&self.folding) = None;
     }

@@ -17,16 +17,14 @@ const PIECES: usize = 1 << 20;
 /// How many rows are looked at between two looks at the meter.
 const STEP: u64 = 1 << 16;
 
-/// The folds of a list. A burst is known by its place in `bursts`.
+/// The folds of a list. A burst is known by its place in `bursts`, which are in the order of time.
 pub fn folds(list: &List, bursts: &[Burst], meter: &Meter) -> Result<Vec<Fold>> {
     meter.enter(Phase::Fold, bursts.len() as u64);
-    let mut order: Vec<(u32, &Burst)> = (0..).zip(bursts).collect();
-    order.sort_by_key(|(_, burst)| (burst.first, burst.last));
     // What one burst has taken is not for the next one of its like.
     let mut taken: HashMap<(OpKind, String), Position> = HashMap::new();
     let mut out = Vec::new();
     let mut pieces = 0;
-    for (number, burst) in order {
+    for (number, burst) in (0..).zip(bursts) {
         let whole = burst.kind == OpKind::Command;
         let ns = if whole { burst.ns.db.clone() } else { burst.ns.to_string() };
         let until = taken.entry((burst.kind, ns)).or_insert(Position::MIN);

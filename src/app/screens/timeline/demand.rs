@@ -50,21 +50,28 @@ pub fn shows_all(model: &Model, opened: &Opened) -> bool {
 
 /// The oplog has grown at its end. What is shown stays until what follows it is there.
 pub fn grown(model: &mut Model, shown_whole: bool, out: &mut Vec<Effect>) {
-    let timeline = &mut model.timeline;
     if shown_whole {
-        timeline.axis = None;
+        model.timeline.axis = None;
     }
+    stale(model);
+    super::folds::again(model, out);
+}
+
+/// Rows and bars may have changed; they stay visible until the new ones have come.
+pub fn stale(model: &mut Model) {
+    let timeline = &mut model.timeline;
+    timeline.stale = true;
     timeline.asked = (None, None);
     timeline.bars = match std::mem::take(&mut timeline.bars) {
         Loadable::Ready(bars) => Loadable::Loading { since: model.now, before: Some(bars) },
         other => other,
     };
-    super::folds::again(model, out);
 }
 
 fn rows(model: &mut Model, len: u64, height: u64, out: &mut Vec<Effect>) {
     let visible = model.timeline.list.visible(len, height);
-    let there = model.timeline.page.as_ref().is_some_and(|page| page.holds(&visible));
+    let holds = model.timeline.page.as_ref().is_some_and(|page| page.holds(&visible));
+    let there = holds && !model.timeline.stale;
     let coming = model.timeline.asked.0.as_ref();
     let is_coming = coming.is_some_and(|r| r.start <= visible.start && visible.end <= r.end);
     if there || is_coming || visible.is_empty() {

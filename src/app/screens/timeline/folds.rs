@@ -1,7 +1,7 @@
 //! Bursts in the list: folded into one row each, opened and closed. The cursor stays on the op it
 //! is on, or goes to the heading that hides it.
 
-use super::{forget, moving};
+use super::{forget, moving, stale};
 use crate::app::effect::{Effect, Work};
 use crate::app::list::{Anchor, Line, Listed, Spot, View};
 use crate::app::model::Model;
@@ -23,10 +23,15 @@ pub fn again(model: &mut Model, out: &mut Vec<Effect>) {
 
 /// The list has changed.
 pub fn listed(model: &mut Model, listed: Listed) {
+    let same = model.timeline.view == listed.view;
     model.timeline.view = listed.view;
     model.timeline.rows = listed.len;
     model.timeline.ops = listed.ops;
-    forget(model);
+    match same {
+        // It has grown, or bursts have: what is shown stays until what follows it is there.
+        true => stale(model),
+        false => forget(model),
+    }
     moving::jump(model, listed.row);
 }
 

@@ -5,7 +5,7 @@ mod demand;
 mod folds;
 mod moving;
 
-pub use demand::{demand, detail, forget, grown, shows_all};
+pub use demand::{demand, detail, forget, grown, shows_all, stale};
 pub use folds::{fold, listed};
 pub use moving::{go_to, place};
 
@@ -41,6 +41,8 @@ pub struct Timeline {
     pub list: Window,
     /// The rows around the visible ones.
     pub page: Option<Page>,
+    /// Whether the list has changed since they came.
+    pub stale: bool,
     /// The position of the highlighted op, the last one known.
     pub at: Position,
     /// The bars.
@@ -98,6 +100,12 @@ pub fn indexed(model: &mut Model, answer: Result<Indexed>, out: &mut Vec<Effect>
         let at = model.timeline.at;
         go_to(model, at, out);
     }
+}
+
+/// Rows have come.
+pub fn paged(model: &mut Model, page: Page) {
+    model.timeline.page = Some(page);
+    model.timeline.stale = false;
 }
 
 /// A search has come to an end.
