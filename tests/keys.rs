@@ -62,7 +62,11 @@ fn state(context: Context) -> Driver {
         Context::Timeline => d.press("s Esc"),
         Context::Suspects => d.press("3"),
         Context::Stop => d.press("s"),
+        Context::Change => d.press("Enter"),
+        Context::History => d.press("v k"),
         Context::Preview => d.press("s d"),
+        Context::Marks => d.press("m 'good' Enter 'as it should be' Enter 6"),
+        Context::States => d.press("m 'good' Enter Enter g g m 'early' Enter Enter 7 Right"),
         Context::Plan => d.press("s r"),
         Context::Restore => d.press("s r Enter y Enter"),
         Context::Result => {
@@ -79,7 +83,7 @@ fn state(context: Context) -> Driver {
         Context::Prompt => d.press("/"),
         Context::Palette => d.press(":"),
         Context::Menu => d.press("y"),
-        Context::Detail => d.press("Enter"),
+        Context::Detail => d.press("s d Tab Enter"),
         Context::List | Context::Global => {
             // Something that has failed, so that it can be tried again; in the middle of a list.
             d.press("s d Esc Ctrl-d Ctrl-d Ctrl-d");
@@ -119,11 +123,35 @@ fn every_action_does_something_where_it_says() {
 /// What a row needs beyond the state of its context.
 fn prepare(d: &mut Driver, row: &Row) {
     match (row.context, row.action) {
+        (Context::Timeline, Action::Fold) => {
+            d.press("k");
+        }
+        (Context::Stop, Action::NearestStop) => {
+            d.press("t '06:30' Enter");
+        }
+        (Context::Preview, Action::History) => {
+            d.press("Tab");
+        }
         (Context::Palette, Action::Up) => {
             d.press("Down Down");
         }
         (Context::Confirm, Action::PickNo) => {
             d.press("y");
+        }
+        (Context::Preview, Action::ClearFilter) => {
+            d.press("f 'is:comes-back' Enter");
+        }
+        (Context::Preview, Action::SearchNext | Action::SearchPrevious) => {
+            d.press("Tab G / 'customer' Enter");
+        }
+        (Context::Detail, Action::SearchNext | Action::SearchPrevious) => {
+            d.press("/ 'a' Enter");
+        }
+        (Context::Marks, Action::Up | Action::EditMark | Action::RemoveMark) => {
+            d.press("g g");
+        }
+        (Context::States, Action::Later) => {
+            d.press("Left");
         }
         (Context::Global, Action::ScreenRestore) => {
             d.press("s r Enter y Enter 2");
@@ -157,7 +185,13 @@ fn what_cannot_be_used_says_why_and_does_nothing() {
 
 #[test]
 fn help_and_palette_show_every_action_of_the_screen() {
-    for (keys, context) in [("", Context::Timeline), ("3", Context::Suspects), ("s d", Context::Preview)] {
+    for (keys, context) in [
+        ("", Context::Timeline),
+        ("3", Context::Suspects),
+        ("s d", Context::Preview),
+        ("6", Context::Marks),
+        ("7", Context::States),
+    ] {
         let mut d = Driver::ready((140, 200));
         d.press("Enter ]").press(keys).press("?");
         let text = d.text();

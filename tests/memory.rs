@@ -122,7 +122,13 @@ fn preview(workspace: &Workspace, memory: Memory) -> (u64, u64, u64) {
         limit: 0,
         walk: WalkOptions { memory, ..WalkOptions::default() },
     };
-    let found = diff(workspace, &request, &Meter::default()).unwrap();
+    let found = diff(
+        workspace,
+        &request,
+        &pitstop::domain::diff_filter::DocumentFilter::default(),
+        &Meter::default(),
+    )
+    .unwrap();
     let ns = &found.namespaces[0];
     (ns.comes_back, ns.changes_back, ns.goes_away)
 }

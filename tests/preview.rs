@@ -17,6 +17,7 @@ use common::server::{Server, block_on};
 use demo::Dice;
 use mongodb::Client;
 use pitstop::domain::diff::Fate;
+use pitstop::domain::diff_filter::DocumentFilter;
 use pitstop::domain::position::Place;
 use pitstop::domain::stop::{Side, StopRequest};
 use pitstop::domain::{Namespace, Position, progress::Meter};
@@ -62,7 +63,7 @@ fn compare(workspace: &Workspace, stop: Position, against: Position) -> Diff {
         limit: 10_000,
         walk: WalkOptions::default(),
     };
-    diff(workspace, &request, &Meter::default()).unwrap()
+    diff(workspace, &request, &DocumentFilter::default(), &Meter::default()).unwrap()
 }
 
 fn seed() -> u64 {
@@ -273,4 +274,68 @@ fn the_plan_counts_what_follows_the_stop() {
     assert_eq!(total["incident_operations"].as_u64(), Some(incident));
     assert_eq!(total["good_operations"].as_u64(), Some(follows - incident));
     assert_eq!(plan["after"]["incident"]["last"], truth["bursts"]["bulk delete"]["last"]);
+}
+
+/// The built-in incident, unpacked; its machine; where its bulk delete begins.
+fn incident() -> (tempfile::TempDir, Machine, String) {
+    let place = tempfile::tempdir().unwrap();
+    let packed = fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo.tar.gz")).unwrap();
+    tar::Archive::new(flate2::read::GzDecoder::new(packed)).unpack(place.path()).unwrap();
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo.json")).unwrap();
+    let truth: Value = serde_json::from_str(&text).unwrap();
+    let first = truth["bursts"]["bulk delete"]["first"].as_str().unwrap().to_owned();
+    (place, Machine::new(), first)
+}
+
+fn of_kind<'l>(lines: &'l [Value], kind: &str) -> Vec<&'l Value> {
+    lines.iter().filter(|line| line["kind"] == kind).collect()
+}
+
+/// A filter shows what the whole list holds of that sort, nothing more and nothing less; an
+/// export is the whole list, private, and never over something that is there.
+#[test]
+fn a_filter_and_an_export_agree_with_the_whole_list() {
+    use std::os::unix::fs::PermissionsExt;
+    let (place, machine, first) = incident();
+    let source = place.path().display().to_string();
+    let diff = |more: &[&str]| {
+        let mut args = vec!["diff", &source, "--before", &first, "--json", "--limit", "100000"];
+        args.extend(more);
+        machine.json(&args)
+    };
+    let all = diff(&[]);
+    let documents = of_kind(&all, "document");
+    assert!(documents.len() > 1906, "{}", documents.len());
+    for fate in ["comes-back", "changes-back", "goes-away"] {
+        let wanted: Vec<&Value> = documents.iter().copied().filter(|d| d["fate"] == fate).collect();
+        let filter = format!("is:{fate}");
+        assert!(!wanted.is_empty(), "{fate}");
+        assert_eq!(of_kind(&diff(&["-q", &filter]), "document"), wanted);
+    }
+    let conflicts: Vec<&Value> = documents.iter().copied().filter(|d| d["conflict"] == true).collect();
+    assert_eq!(of_kind(&diff(&["-q", "is:conflict"]), "document"), conflicts);
+    let priced = diff(&["-q", "field:price is:changes-back"]);
+    let wanted: Vec<&Value> = documents
+        .iter()
+        .copied()
+        .filter(|d| {
+            let fields = d["fields"].as_array().unwrap();
+            fields.iter().any(|f| f["path"] == "price" || f["path"].as_str().unwrap().starts_with("price."))
+        })
+        .collect();
+    assert_eq!(of_kind(&priced, "document"), wanted);
+
+    let file = place.path().join("out.ndjson");
+    let export = ["diff", &source, "--before", &first, "--export", file.to_str().unwrap()];
+    assert_eq!(machine.run(&export).code, 0);
+    let text = fs::read_to_string(&file).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines, all, "sides, namespaces, documents");
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let again = machine.run(&export);
+    assert_eq!(again.code, 5, "{}", again.err);
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    let nowhere = machine.run(&["diff", &source, "--before", &first, "--export", "/nowhere/at/all"]);
+    assert_eq!(nowhere.code, 1, "{}", nowhere.err);
+    assert_eq!(machine.run(&["diff", &source, "--before", &first, "-q", "is:odd"]).code, 2);
 }

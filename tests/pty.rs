@@ -163,6 +163,29 @@ fn it_sleeps_when_nothing_happens() {
     term.ended(SOON);
 }
 
+/// However many keys there are, a frame takes its time; none of the keys is lost.
+#[test]
+fn a_storm_of_keys_draws_a_frame_in_sixteen_milliseconds_at_most() {
+    let state = tempfile::tempdir().unwrap();
+    let mut term = Term::spawn(demo(state.path()), 80, 24);
+    term.send(ENTER);
+    term.until("op 1 of");
+    let frames = |term: &Term| String::from_utf8_lossy(&term.raw()).matches("\x1b[?2026h").count();
+    let (begin, before) = (Instant::now(), frames(&term));
+    for n in 0..60 {
+        term.send(&"j".repeat(10));
+        // The last one is waited for, and so counted whole.
+        if n % 20 == 19 {
+            term.until(&format!("op {} of", (n + 1) * 10 + 1));
+        }
+    }
+    let most = begin.elapsed().as_millis() / 16 + 2;
+    let drawn = frames(&term) - before;
+    assert!(drawn >= 3 && drawn as u128 <= most, "{drawn} frames, {most} at most");
+    term.send("q");
+    assert_eq!(term.ended(SOON), 0);
+}
+
 #[test]
 fn a_storm_of_sizes_loses_no_key() {
     let state = tempfile::tempdir().unwrap();
@@ -205,6 +228,155 @@ fn no_color_keeps_the_highlight() {
             assert!(!coloured, "a colour: {codes}");
         }
     }
+    term.send("q");
+    assert_eq!(term.ended(SOON), 0);
+}
+
+/// Says what the terminal's background is when it is asked, and waits for what follows from it.
+fn says_its_ground(colour: &str, end: &str, expected: &str) {
+    let state = tempfile::tempdir().unwrap();
+    let mut command = demo(state.path());
+    command.env("COLORTERM", "truecolor");
+    let mut term = Term::spawn(command, 80, 24);
+    term.until("newest before the stop");
+    let raw = |term: &Term| String::from_utf8_lossy(&term.raw()).into_owned();
+    assert!(raw(&term).contains("\x1b]11;?\x1b\\"), "it asks");
+    term.send(&format!("\x1b]11;rgb:{colour}{end}"));
+    term.until_raw(expected);
+    // None of the answer was taken for keys.
+    term.until("newest before the stop");
+    assert!(!term.text().contains("Timeline"), "{}", term.text());
+    term.send("q");
+    assert_eq!(term.ended(SOON), 0);
+    assert!(term.is_as_before());
+}
+
+#[test]
+fn the_colours_fit_the_ground_of_the_terminal() {
+    // The ink of the name of this program, as the palettes have it.
+    says_its_ground("ffff/ffff/ffff", "\x1b\\", "48;2;11;92;171");
+    says_its_ground("1e1e/1e1e/1e1e", "\x07", "48;2;108;184;246");
+}
+
+#[test]
+fn without_many_colours_the_sixteen_fit_the_ground_too() {
+    let state = tempfile::tempdir().unwrap();
+    let mut term = Term::spawn(demo(state.path()), 80, 24);
+    term.until("newest before the stop");
+    term.send("\x1b]11;rgb:ffff/ffff/ffff\x1b\\");
+    // Blue, bold: a key.
+    term.until_that("a blue key", |_| false_until_blue(&term));
+    term.send("q");
+    assert_eq!(term.ended(SOON), 0);
+}
+
+fn false_until_blue(term: &Term) -> bool {
+    term.with(|s| (0..80).any(|x| s.cell(23, x).is_some_and(|c| c.fgcolor() == vt100::Color::Idx(4))))
+}
+
+#[test]
+fn a_theme_of_ones_own_is_not_asked_for() {
+    let state = tempfile::tempdir().unwrap();
+    for (name, value) in [("PITSTOP_THEME", "light"), ("NO_COLOR", "1"), ("TERM", "linux")] {
+        let mut command = demo(state.path());
+        command.env(name, value);
+        let mut term = Term::spawn(command, 80, 24);
+        term.until("newest before the stop");
+        assert!(!String::from_utf8_lossy(&term.raw()).contains("]11;?"), "{name}");
+        term.send("q");
+        assert_eq!(term.ended(SOON), 0);
+    }
+}
+
+/// Whether the mouse is asked for, with these settings.
+fn listens_to_the_mouse(env: &[(&str, &str)], args: &[&str]) -> bool {
+    let state = tempfile::tempdir().unwrap();
+    let mut command = demo(state.path());
+    command.args(args);
+    env.iter().for_each(|(name, value)| command.env(name, value));
+    let mut term = Term::spawn(command, 80, 24);
+    term.until("newest before the stop");
+    term.send("q");
+    assert_eq!(term.ended(SOON), 0);
+    let raw = String::from_utf8_lossy(&term.raw()).into_owned();
+    assert_eq!(raw.contains("\x1b[?1000h"), raw.contains("\x1b[?1000l"), "it is given back");
+    raw.contains("\x1b[?1000h")
+}
+
+#[test]
+fn the_mouse_is_left_alone_far_away_unless_it_is_asked_for() {
+    let far = [("SSH_TTY", "/dev/pts/9")];
+    assert!(listens_to_the_mouse(&[], &[]));
+    assert!(!listens_to_the_mouse(&[], &["--no-mouse"]));
+    assert!(!listens_to_the_mouse(&far, &[]));
+    assert!(listens_to_the_mouse(&far, &["--mouse"]));
+}
+
+#[test]
+fn a_click_and_the_wheel_move_the_cursor() {
+    let state = tempfile::tempdir().unwrap();
+    let mut term = Term::spawn(demo(state.path()), 80, 24);
+    term.send(ENTER);
+    term.until("op 1 of");
+    let row = term.text().lines().position(|line| line.contains("op 1 of")).unwrap();
+    // Rows and columns are counted from one; the third op is clicked on.
+    term.send(&format!("\x1b[<0;20;{}M", row + 4));
+    term.until("op 3 of");
+    term.send("\x1b[<65;20;15M");
+    term.until("op 6 of");
+    term.send("\x1b[<64;20;15M");
+    term.until("op 3 of");
+    term.send("q");
+    assert_eq!(term.ended(SOON), 0);
+}
+
+#[test]
+fn a_mark_and_a_note_are_there_the_next_time_and_findings_go_to_files() {
+    let state = tempfile::tempdir().unwrap();
+    let diff = state.path().join("diff.ndjson");
+    let mut term = Term::spawn(demo(state.path()), 80, 24);
+    choose_suspect(&mut term, ["documents deleted", "1,906"]);
+    term.send("m");
+    term.until("a name for the state");
+    term.send("good\r");
+    term.until("what to remember");
+    term.send("all orders\r");
+    term.until("marked the state before 1791988867:1");
+    term.send("#");
+    term.until("goes into the journal");
+    term.send("told the on-call\r");
+    term.until("noted");
+    term.send("6");
+    term.until("all orders");
+    term.send(" ");
+    term.send("s");
+    term.until("last applied");
+    term.send(ENTER);
+    term.until("come back");
+    term.send("e");
+    term.until("into a new file");
+    term.send(&format!("\x15{}\r", diff.display()));
+    term.until("lines written to");
+    let text = std::fs::read_to_string(&diff).unwrap();
+    // As many orders as the generator of the incident has deleted.
+    let back =
+        |line: &&str| line.contains("\"ns\":\"shop.orders\"") && line.contains("\"fate\":\"comes-back\"");
+    assert_eq!(text.lines().filter(back).count(), 1906);
+    term.send("e");
+    term.until("into a new file");
+    term.send(&format!("\x15{}\r", diff.display()));
+    term.until("something of that name");
+    assert_eq!(std::fs::read_to_string(&diff).unwrap(), text);
+    term.send("q");
+    assert_eq!(term.ended(SOON), 0);
+    let mut term = Term::spawn(demo(state.path()), 100, 30);
+    term.until("newest before the stop");
+    term.send("6");
+    term.until("all orders");
+    term.send("C");
+    let text = term.until("told the on-call");
+    assert!(text.contains("marked 1791988867:1"), "{text}");
+    term.send("q");
     term.send("q");
     assert_eq!(term.ended(SOON), 0);
 }
@@ -263,21 +435,25 @@ fn the_demo_is_recovered_without_a_server() {
     assert_eq!(term.ended(SOON), 0);
 }
 
-/// The one folder of this name below another.
+/// The one folder or file of this name below another.
 fn find(below: &Path, name: &str) -> std::path::PathBuf {
+    search(below, name).unwrap_or_else(|| panic!("there is no {name} below {}", below.display()))
+}
+
+fn search(below: &Path, name: &str) -> Option<std::path::PathBuf> {
     let mut todo = vec![below.to_owned()];
     while let Some(dir) = todo.pop() {
         for entry in std::fs::read_dir(&dir).unwrap() {
             let path = entry.unwrap().path();
             if path.file_name().is_some_and(|n| n == name) {
-                return path;
+                return Some(path);
             }
             if path.is_dir() {
                 todo.push(path);
             }
         }
     }
-    panic!("there is no {name} below {}", below.display());
+    None
 }
 
 /// From start to a verified restore by keys, held against the recorded truth.
@@ -336,6 +512,12 @@ fn a_restore_outlives_the_terminal_it_was_started_from() {
     term.until("[ Yes, restore ]");
     term.send(ENTER);
     term.until("so far");
+    // A restore is begun when its job is on disk.
+    let begin = Instant::now();
+    while search(machine.state(), "job.json").is_none() {
+        assert!(begin.elapsed() < SOON, "the restore never began");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     term.hang_up();
     assert_ne!(term.ended(SOON), 0);
     let begin = Instant::now();
@@ -363,4 +545,52 @@ fn v60_is_recovered_by_keys_into_a_dump_directory() {
     let (_machine, restored, truth) = recover_v60("dump");
     let dir = restored["dir"].as_str().unwrap();
     assert_eq!(compare_dump(Path::new(dir), truth.checkpoint("crud 2")), Vec::<String>::new());
+}
+
+/// What the timeline says of the bulk delete is what the fixture's record says; and the case keeps
+/// what was found and decided.
+#[test]
+fn a_burst_is_opened_and_a_document_is_followed_to_its_end() {
+    let root = fixture("v60");
+    let truth = Truth::read(&root);
+    let incident = &truth.incidents["bulk delete"];
+    let (first, second) = (incident.first, incident.first.next());
+    let machine = Machine::new();
+    let text = |part: &str| root.join(part).display().to_string();
+    let open = || Term::spawn(pitstop(machine.state(), &[&text("dump-dir"), &text("oplog")]), 80, 24);
+    let mut term = open();
+    term.until("newest before the stop");
+    choose_suspect(&mut term, ["documents deleted", "shop.orders"]);
+    term.send(ENTER);
+    let shown = term.until(&format!("{} deletes  shop.orders", incident.entries));
+    assert!(shown.contains(&format!("{first} ")) && !shown.contains(&format!("{second} ")), "{shown}");
+    term.send(" ");
+    term.until(&format!("{second} "));
+    term.send("j");
+    term.send(ENTER);
+    let shown = term.until("It was there before; now it is gone");
+    assert!(shown.contains(&format!("delete shop.orders at {first}")), "{shown}");
+    term.send("v");
+    let shown = term.until("History  shop.orders");
+    let ends = |row: &str| row.contains(&format!("{first} ")) && row.contains("- delete");
+    term.until_that("the delete as a version", |text| text.lines().any(ends));
+    assert!(!shown.contains(&format!("{second} ")), "{shown}");
+    term.send("s");
+    term.until(&format!("The stop: before {first}"));
+    let shown = term.until("good writes on");
+    assert!(shown.contains(&format!("{} of them the incident", incident.entries)), "{shown}");
+    term.send(ESC);
+    term.until_that("the history again", |text| !text.contains("The stop:"));
+    term.send("q");
+    assert_eq!(term.ended(SOON), 0);
+    let journal = std::fs::read_to_string(find(machine.state(), "journal.ndjson")).unwrap();
+    let events: Vec<serde_json::Value> =
+        journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let event = |name: &str| events.iter().find(|e| e["event"] == name);
+    assert_eq!(event("stop").expect("the stop is noted")["pos"], first.to_string());
+    assert!(event("suspects").is_some() && event("history").is_some(), "{journal}");
+    let mut term = open();
+    term.until(&format!("stop before {first}"));
+    term.send("q");
+    assert_eq!(term.ended(SOON), 0);
 }

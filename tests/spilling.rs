@@ -111,7 +111,13 @@ fn compare(name: &str, truth: &Truth, workspace: &Workspace) {
                 limit: usize::MAX,
                 walk: WalkOptions { memory, ..WalkOptions::default() },
             };
-            diff(workspace, &request, &Meter::default()).unwrap()
+            diff(
+                workspace,
+                &request,
+                &pitstop::domain::diff_filter::DocumentFilter::default(),
+                &Meter::default(),
+            )
+            .unwrap()
         };
         let by_id = |documents: Vec<DocumentDiff>| -> BTreeMap<String, DocumentDiff> {
             documents.into_iter().map(|d| (format!("{} {}", d.ns, d.id), d)).collect()

@@ -113,7 +113,7 @@ fn conditions_find_what_the_server_finds_at_each_time() {
     };
     let meter = pitstop::domain::progress::Meter::default();
     let workspace = pitstop::ops::Workspace::open(&options, &meter).unwrap();
-    let moment = |bound| pitstop::ops::states::Moment { name: None, note: None, bound };
+    let moment = |bound| pitstop::domain::states::Moment { name: None, note: None, bound };
     let mut wrong = Vec::new();
     for (number, condition) in conditions.iter().enumerate() {
         let request = pitstop::ops::states::StatesRequest {

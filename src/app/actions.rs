@@ -3,8 +3,11 @@
 use fuzzy_matcher::FuzzyMatcher;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
+use super::list::Line;
 use super::loadable::Loadable;
 use super::model::{Model, Screen};
+use super::overlay::{Confirm, Overlay};
+use super::screens::marks;
 use super::window::Motion;
 use crate::keys::{ACTIONS, Action, Context, Row, row};
 
@@ -22,7 +25,10 @@ pub fn screen_contexts(model: &Model) -> Vec<Context> {
         Screen::Snapshots => Context::Snapshots,
         Screen::Timeline => Context::Timeline,
         Screen::Suspects => Context::Suspects,
+        Screen::History => Context::History,
         Screen::Preview => Context::Preview,
+        Screen::Marks => Context::Marks,
+        Screen::States => Context::States,
         Screen::Plan => Context::Plan,
         Screen::Restore if model.is_restoring() => Context::Restore,
         Screen::Restore => Context::Result,
@@ -60,6 +66,9 @@ pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
         (_, Some(found)) if !found.is_empty() => Ok(()),
         _ => Err("still looking for damage".to_owned()),
     };
+    if let Some(answer) = of_overlay(model, action).or_else(|| of_screen(model, action)) {
+        return answer;
+    }
     match action {
         Search | Filter | GoTo | ZoomIn | ZoomOut | ZoomFit | BarLeft | BarRight | NextEdge
         | PreviousEdge => indexed(),
@@ -67,18 +76,40 @@ pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
             indexed()?;
             model.timeline.search.as_ref().map(|_| ()).ok_or_else(|| "search first: /".to_owned())
         }
-        ClearFilter => {
-            model.timeline.filter.as_ref().map(|_| ()).ok_or_else(|| "there is no filter".to_owned())
-        }
+        ClearFilter => model.timeline.filter().map(|_| ()).ok_or_else(|| "there is no filter".to_owned()),
         NextSuspect | PreviousSuspect => {
             indexed()?;
             suspects()
         }
+        StopBefore if matches!(model.overlays.last(), Some(Overlay::Change(_))) => Ok(()),
         StopBefore | StopAfter if model.screen() == Screen::Suspects => suspects(),
+        StopBefore | Open | Fold if model.screen() == Screen::History => {
+            model.history.selected().map(|_| ()).ok_or_else(|| "there is no version here".to_owned())
+        }
         StopBefore | StopAfter => {
             indexed()?;
             model.timeline.selected().map(|_| ()).ok_or_else(|| "there is no op here".to_owned())
         }
+        History => super::screens::history::of_here(model)
+            .map(|_| ())
+            .ok_or_else(|| "there is no document here".to_owned()),
+        Fold => match model.timeline.here() {
+            Some(Line::Burst(_) | Line::Op { of: Some(_), .. }) => Ok(()),
+            _ if model.timeline.view.folded => Err("this op belongs to no burst".into()),
+            _ => Err("bursts are not folded: o folds them".into()),
+        },
+        FoldAll => {
+            indexed()?;
+            match &model.suspects.found {
+                Loadable::Ready(_) => Ok(()),
+                _ => suspects(),
+            }
+        }
+        BurstEarlier | BurstLater => suspects(),
+        NearestStop => match model.base() {
+            Some(Err(_)) => Ok(()),
+            _ => Err("the stop is valid".into()),
+        },
         StopEarlier | StopLater => {
             model.choice.facts.ready().map(|_| ()).ok_or_else(|| "still looking at the stop".to_owned())
         }
@@ -96,15 +127,15 @@ pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
             }
             model.plan.plan.ready().map(|_| ()).ok_or_else(|| "there is no plan yet".to_owned())
         }
-        NextTarget => match model.opened.value() {
-            Some(opened) if opened.targets.len() > 1 => Ok(()),
-            _ => Err("there is no mongod on this machine: a dump directory is the only target".into()),
-        },
+        NextTarget if model.targets().count() > 1 => Ok(()),
+        NextTarget => Err("there is no mongod on this machine: a dump directory is the only target".into()),
         CancelRestore => match &model.restore {
             Some(restore) if restore.cancelling => Err("it has been asked to stop already".into()),
             Some(_) if model.is_restoring() => Ok(()),
             _ => Err("no restore runs".into()),
         },
+        Mark => marks::here(model).map(|_| ()).ok_or_else(|| "there is nothing to mark here".to_owned()),
+        ScreenMarks | ScreenStates | Case | Note | Report => opened(model),
         ScreenRestore => {
             model.restore.as_ref().map(|_| ()).ok_or_else(|| "nothing was restored yet".to_owned())
         }
@@ -114,6 +145,77 @@ pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
             None => Err("nothing has failed here".into()),
         },
         _ => Ok(()),
+    }
+}
+
+fn opened(model: &Model) -> Result<(), String> {
+    match model.opened.value() {
+        Some(_) => Ok(()),
+        None => Err("the sources are still being opened".into()),
+    }
+}
+
+/// What can be done in a text that lies over the screen.
+fn of_overlay(model: &Model, action: Action) -> Option<Result<(), String>> {
+    let found = match model.overlays.last() {
+        Some(Overlay::Detail(detail)) => &detail.found,
+        Some(Overlay::Help(help)) => &help.found,
+        Some(Overlay::Errors(_))
+            if matches!(action, Action::Search | Action::SearchNext | Action::SearchPrevious) =>
+        {
+            return Some(Err("each error is a few lines long: y copies one".into()));
+        }
+        Some(Overlay::Confirm(Confirm { typed: Some(_), .. }))
+            if matches!(action, Action::PickYes | Action::PickNo) =>
+        {
+            return Some(Err("letters are typed here: Left and Right choose".into()));
+        }
+        _ => return None,
+    };
+    let again = || found.as_ref().map(|_| ()).ok_or_else(|| "find something first: /".to_owned());
+    match action {
+        Action::Search => Some(Ok(())),
+        Action::SearchNext | Action::SearchPrevious => Some(again()),
+        _ => None,
+    }
+}
+
+/// What can be done on the screens that are not about ops.
+fn of_screen(model: &Model, action: Action) -> Option<Result<(), String>> {
+    use Action::*;
+    let given = |there: bool, reason: &str| Some(if there { Ok(()) } else { Err(reason.to_owned()) });
+    let compared = model.preview.diff.value().is_some();
+    let looked = model.states.found.value().is_some();
+    match (model.screen(), action) {
+        (Screen::Preview, Filter | Search | Export) => given(compared, "nothing is compared yet"),
+        (Screen::Preview, ClearFilter) => given(model.preview.filter.is_some(), "there is no filter"),
+        (Screen::Preview, SearchNext | SearchPrevious) => {
+            given(model.preview.find.is_some(), "find something first: /")
+        }
+        (Screen::Preview, Against) => Some(valid_stop(model)),
+        (Screen::Marks, EditMark | RemoveMark) => {
+            let is_mark = matches!(marks::selected(model), Some(marks::Row::Mark(_)));
+            given(is_mark, "this is no mark: the stop and the end are always there")
+        }
+        (Screen::Marks, Open | Choose | StopBefore | Plan | ShowThere) => {
+            match (action, model.is_restoring()) {
+                (Plan, true) => given(false, "a restore runs already: 5 shows it"),
+                _ => given(
+                    marks::selected(model).is_some(),
+                    "there is no mark yet: m on the timeline sets one",
+                ),
+            }
+        }
+        (Screen::States, Plan) if model.is_restoring() => given(false, "a restore runs already: 5 shows it"),
+        (Screen::States, Where | OneDocument | Namespaces) => {
+            given(!model.states.question.moments.is_empty(), "there is no state to look at")
+        }
+        (Screen::States, Export | Open | StopBefore | Plan) => given(looked, "no state was looked at yet"),
+        (Screen::States, Earlier) => given(model.states.column > 0, "this is the earliest one"),
+        (Screen::States, Later) => {
+            given(model.states.column + 1 < model.states.all().len(), "this is the latest one")
+        }
+        _ => None,
     }
 }
 
@@ -207,7 +309,9 @@ pub fn help(model: &Model) -> Vec<HelpLine> {
     if !model.start.log.is_empty() {
         out.push(HelpLine::Text(format!("The log of this run is {}", model.start.log)));
     }
-    out.push(HelpLine::Text("Sources are only ever read. Every time is UTC.".into()));
+    out.push(HelpLine::Text(
+        "Sources are only ever read. Every time is UTC; u shows local time beside it.".into(),
+    ));
     out.push(HelpLine::Text(format!("pitstop {}", model.start.version)));
     out
 }

@@ -5,7 +5,8 @@ use super::jobs::Slot;
 use super::live;
 use super::model::Model;
 use super::msg::Answer;
-use super::screens::{preview, restore, snapshots, timeline};
+use super::screens::{case, change, history, marks, preview, restore, snapshots, timeline};
+use crate::domain::text::counted;
 use crate::domain::{Class, Error, Result};
 
 /// A job has ended. What went wrong is noted, and shown where the answer would be.
@@ -23,21 +24,43 @@ pub fn ended(model: &mut Model, slot: Slot, answer: Result<Answer>, out: &mut Ve
     }
 }
 
+/// Some of an answer has come.
+pub fn part(model: &mut Model, answer: Answer) {
+    if let Answer::Documents(documents) = answer {
+        preview::part(model, documents);
+    }
+}
+
 fn arrived(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
     match answer {
         Answer::Opened(opened) => snapshots::opened(model, Ok(*opened), out),
         Answer::Grown(opened, indexed) => live::grown(model, *opened, indexed, out),
         Answer::Indexed(indexed) => timeline::indexed(model, Ok(indexed), out),
-        Answer::Suspects(found) => model.suspects.found.fill(Ok(found)),
-        Answer::Filtered(left) => timeline::filtered(model, Ok(left), out),
-        Answer::Found(row) => timeline::found(model, row),
-        Answer::Located(row) => timeline::located(model, row),
-        Answer::Rows(page) => model.timeline.page = Some(page),
+        Answer::Suspects(found) => {
+            model.suspects.found.fill(Ok(found));
+            timeline::fold(model, out);
+        }
+        Answer::Listed(listed) => timeline::listed(model, listed),
+        Answer::Found(spot) => timeline::found(model, spot, out),
+        Answer::Located(spot) => timeline::located(model, spot, out),
+        Answer::Rows(page) => timeline::paged(model, page),
         Answer::Bars(bars) => model.timeline.bars.fill(Ok(bars)),
         Answer::Detail(text) => timeline::detailed(model, Ok(text)),
+        Answer::Change(change) => change::arrived(model, &Ok(*change), change::Of::Op),
+        Answer::History(versions) => history::found(model, Ok(*versions)),
+        Answer::Version(change) => history::version(model, Ok(*change)),
+        Answer::After(after) => model.choice.after.fill(Ok(*after)),
+        Answer::Decided => {}
         Answer::Stop(facts) => model.choice.facts.fill(Ok(*facts)),
-        Answer::Diff(diff) => model.preview.diff.fill(Ok(*diff)),
+        Answer::Diff(diff) => preview::compared(model, Ok(*diff)),
         Answer::Documents(documents) => preview::documents(model, Ok(documents)),
+        Answer::Marks(list) => marks::arrived(model, list),
+        Answer::Noted => model.say("noted"),
+        Answer::Journal(text) => case::arrived(model, Ok(text)),
+        Answer::States(found) => model.states.found.fill(Ok(found)),
+        Answer::Exported { path, lines } => {
+            model.say(format!("{} written to {path}", counted(lines, "line")));
+        }
         Answer::Plan(plan) => model.plan.plan.fill(Ok(*plan)),
         Answer::Restored(outcome) => restore::ended(model, Ok(*outcome)),
     }
@@ -48,14 +71,23 @@ fn lost(model: &mut Model, slot: Slot, error: Box<Error>, out: &mut Vec<Effect>)
         Slot::Open => snapshots::opened(model, Err(error), out),
         Slot::Index => timeline::indexed(model, Err(error), out),
         Slot::Suspects => model.suspects.found.fill(Err(error)),
-        Slot::Filter => timeline::filtered(model, Err(error), out),
-        // The cursor stays where it is, and the rows that are there stay visible.
-        Slot::Search | Slot::Locate | Slot::Rows | Slot::Grow => {}
+        // The list and the cursor stay as they are, and the rows that are there stay visible.
+        Slot::Filter | Slot::Fold | Slot::Search | Slot::Locate | Slot::Rows | Slot::Grow => {}
+        Slot::Change => change::arrived(model, &Err(error), change::Of::Op),
+        Slot::History => history::found(model, Err(error)),
+        Slot::Version => history::version(model, Err(error)),
+        Slot::After => model.choice.after.fill(Err(error)),
+        // It is tried again with the next stop; that it was not noted has been said.
+        Slot::Decide => {}
         Slot::Bars => model.timeline.bars.fill(Err(error)),
         Slot::Detail => timeline::detailed(model, Err(error)),
         Slot::Stop => model.choice.facts.fill(Err(error)),
-        Slot::Diff => model.preview.diff.fill(Err(error)),
+        Slot::Diff => preview::compared(model, Err(error)),
         Slot::Documents => preview::documents(model, Err(error)),
+        // What went wrong is said, and nothing else waits for it.
+        Slot::Marks | Slot::Note | Slot::Export => {}
+        Slot::Journal => case::arrived(model, Err(error)),
+        Slot::States => model.states.found.fill(Err(error)),
         Slot::Plan => model.plan.plan.fill(Err(error)),
         Slot::Restore => restore::ended(model, Err(error)),
     }

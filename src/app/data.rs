@@ -1,8 +1,12 @@
 //! What the screens are about, as the runtime hands it in: only words of the trade.
 
+use std::collections::BTreeMap;
+
+use crate::domain::burst::Burst;
 use crate::domain::coverage::{Gap, Segment};
 use crate::domain::diff::{DocumentDiff, NamespaceDiff};
-use crate::domain::op::{Op, OpKind};
+use crate::domain::marks::Mark;
+use crate::domain::op::OpKind;
 use crate::domain::progress::Phase;
 use crate::domain::snapshot::SnapshotInfo;
 use crate::domain::stop::{OtherTools, Stop, ValidStops};
@@ -31,6 +35,12 @@ pub struct Opened {
     pub last: Option<Position>,
     /// Where a restore can go; never empty.
     pub targets: Vec<Target>,
+    /// The marks of the case.
+    pub marks: Vec<Mark>,
+    /// What answered for the live sources: the name of each set and the member.
+    pub live: Vec<String>,
+    /// The stop chosen the last time, and the base if one was named.
+    pub chosen: Option<(Position, Option<String>)>,
 }
 
 /// A snapshot and the stops it allows.
@@ -49,6 +59,8 @@ pub struct Target {
     pub spec: String,
     /// What it is, a sentence.
     pub what: String,
+    /// The name to type before anything is written there; `None` = the place is ours.
+    pub theirs: Option<String>,
 }
 
 impl Target {
@@ -63,27 +75,6 @@ impl Target {
 pub struct Indexed {
     /// How many ops there are (a transaction counts as many as it holds).
     pub ops: u64,
-}
-
-/// Some rows of the list of ops.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Page {
-    /// The number of the first one in the list.
-    pub start: u64,
-    /// They.
-    pub ops: Vec<Op>,
-}
-
-impl Page {
-    /// The op in a row of the list.
-    pub fn get(&self, row: u64) -> Option<&Op> {
-        self.ops.get(usize::try_from(row.checked_sub(self.start)?).ok()?)
-    }
-
-    /// Whether it holds all these rows.
-    pub fn holds(&self, rows: &std::ops::Range<u64>) -> bool {
-        rows.is_empty() || (self.start <= rows.start && rows.end <= self.start + self.ops.len() as u64)
-    }
 }
 
 /// Ops counted by bar and kind (in the order of [`OpKind::ALL`]).
@@ -111,8 +102,6 @@ pub struct StopFacts {
     pub tools: OtherTools,
     /// Ops behind it that would be left out.
     pub left_out: u64,
-    /// The same by namespace, the largest first.
-    pub by_namespace: Vec<(String, u64)>,
 }
 
 /// What going back changes, in numbers.
@@ -124,12 +113,16 @@ pub struct Diff {
     pub against: Stop,
     /// The namespaces that differ.
     pub namespaces: Vec<NamespaceDiff>,
+    /// The act that begins at the stop.
+    pub incident: Option<Burst>,
+    /// The first documents of each namespace, by its name.
+    pub first: BTreeMap<String, Documents>,
 }
 
 /// What going back changes in one namespace.
 #[derive(Debug, Clone, Default)]
 pub struct Documents {
-    /// The documents, as many as were asked for.
+    /// The documents, as many as were asked for, in the order they were found.
     pub documents: Vec<DocumentDiff>,
     /// Whether there are more.
     pub limited: bool,

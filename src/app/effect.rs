@@ -2,7 +2,11 @@
 //! place that carries them out is the one place where something can be written.
 
 use super::axis::Axis;
+use super::document::DocumentRef;
 use super::jobs::{JobId, Slot};
+use super::list::{Anchor, View};
+use super::screens::preview::Comparison;
+use super::screens::states::Question;
 use crate::domain::Position;
 
 /// Something to be done outside.
@@ -24,6 +28,15 @@ pub enum Effect {
         /// What.
         request: RestoreRequest,
     },
+    /// Write something to a new file. Only ever behind its typed name.
+    Export {
+        /// Under this name.
+        job: JobId,
+        /// What.
+        what: Export,
+        /// The file, as typed.
+        path: String,
+    },
     /// Ask the restore that runs to stop. Only ever behind a confirmation.
     CancelRestore,
     /// Put something into the clipboard.
@@ -39,8 +52,24 @@ pub enum Effect {
 impl Effect {
     /// Whether it changes anything beyond this program and its screen.
     pub fn writes(&self) -> bool {
-        matches!(self, Effect::Restore { .. } | Effect::CancelRestore)
+        matches!(self, Effect::Restore { .. } | Effect::CancelRestore | Effect::Export { .. })
     }
+}
+
+/// What to write to a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Export {
+    /// Every document that differs and that a filter leaves, as NDJSON.
+    Diff {
+        /// Which two states.
+        of: Comparison,
+        /// The filter.
+        filter: Option<String>,
+    },
+    /// States side by side, as Markdown.
+    States(Question),
+    /// The post-mortem of the case, as Markdown.
+    Report,
 }
 
 /// What a restore is asked to do.
@@ -63,7 +92,7 @@ pub enum Copy {
     Connection,
 }
 
-/// A question. Rows are counted in the list of ops that `filter` leaves, all of them without one.
+/// A question. Rows are counted in the list of ops as `view` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
     /// Open the sources.
@@ -74,34 +103,36 @@ pub enum Work {
     Index,
     /// Find the bursts that look like damage.
     Suspects,
-    /// How many ops does this query leave?
-    Filter {
-        /// The query.
-        query: String,
+    /// How long is this list, and which row of it is this?
+    List {
+        /// The list.
+        view: View,
+        /// What the row is asked of.
+        at: Anchor,
     },
-    /// Which is the next row from `from` on (itself excluded) that the query matches? Goes round
-    /// at the end.
+    /// Which is the next op from row `from` on (itself excluded) that the query matches? Goes
+    /// round at the end.
     Search {
         /// The query.
         query: String,
         /// The list to search.
-        filter: Option<String>,
+        view: View,
         /// Where to begin.
         from: u64,
         /// Which way.
         direction: Direction,
     },
-    /// Which is the first row at or behind this position?
+    /// Which is the first op at or behind this position?
     Locate {
         /// The list.
-        filter: Option<String>,
+        view: View,
         /// The position.
         pos: Position,
     },
     /// Decode these rows.
     Rows {
         /// The list.
-        filter: Option<String>,
+        view: View,
         /// The first.
         start: u64,
         /// How many.
@@ -109,7 +140,7 @@ pub enum Work {
     },
     /// Count ops in each bar.
     Bars {
-        /// The list.
+        /// The query that narrows the list.
         filter: Option<String>,
         /// The bars.
         axis: Axis,
@@ -117,31 +148,87 @@ pub enum Work {
     /// Decode all of one op.
     Detail {
         /// The list.
-        filter: Option<String>,
+        view: View,
         /// Its row.
         row: u64,
+    },
+    /// What was its document before this op, and after it?
+    Change {
+        /// The list.
+        view: View,
+        /// Its row.
+        row: u64,
+    },
+    /// Which versions did this document have?
+    History {
+        /// Which.
+        of: DocumentRef,
+    },
+    /// What is this version of it, and what was the one before?
+    Version {
+        /// Of which document.
+        of: DocumentRef,
+        /// Its number among the versions.
+        number: u64,
     },
     /// Which are the neighbours of this stop, and what follows it?
     Stop {
         /// The exclusive bound.
         bound: Position,
     },
-    /// What does going back to this stop change?
-    Diff {
+    /// What follows this stop: the incident, and the good writes that would be lost with it?
+    After {
         /// The exclusive bound.
         bound: Position,
         /// The base, if one was named.
         snapshot: Option<String>,
+    },
+    /// Note in the case that this stop was chosen.
+    Decide {
+        /// The exclusive bound.
+        bound: Position,
+        /// The base, if one was named.
+        snapshot: Option<String>,
+    },
+    /// What does going back to this stop change?
+    Diff {
+        /// Which two states.
+        of: Comparison,
     },
     /// And which documents in this namespace?
     Documents {
-        /// The exclusive bound.
-        bound: Position,
-        /// The base, if one was named.
-        snapshot: Option<String>,
+        /// Which two states.
+        of: Comparison,
         /// The namespace.
         ns: String,
+        /// Which of its documents.
+        filter: Option<String>,
+        /// How many of these are known already.
+        skip: u64,
     },
+    /// Set a mark; answers all marks.
+    SetMark {
+        /// Its name.
+        name: String,
+        /// Operations below this are before it.
+        pos: Position,
+        /// What to remember about it.
+        note: Option<String>,
+    },
+    /// Take a mark away; answers all marks.
+    RemoveMark {
+        /// Its name.
+        name: String,
+    },
+    /// Note something in the case.
+    Note {
+        /// What.
+        text: String,
+    },
+    /// What was done in this case so far?
+    Journal,
+    /// What do these states hold?
+    States(Question),
     /// What would a restore do?
     Plan(RestoreRequest),
 }

@@ -18,6 +18,8 @@ pub enum Slot {
     Suspects,
     /// Finding all ops that a filter matches.
     Filter,
+    /// Opening and closing bursts.
+    Fold,
     /// Finding the next op that a search matches.
     Search,
     /// Finding the op at a position.
@@ -28,12 +30,32 @@ pub enum Slot {
     Bars,
     /// Decoding one op.
     Detail,
+    /// The document before an op and after it.
+    Change,
+    /// The versions of a document.
+    History,
+    /// One of them.
+    Version,
     /// The neighbours of the stop.
     Stop,
+    /// What follows the stop.
+    After,
+    /// Noting what was chosen.
+    Decide,
     /// What going back changes, in numbers.
     Diff,
     /// What going back changes, document by document.
     Documents,
+    /// Setting a mark or taking one away.
+    Marks,
+    /// Noting something.
+    Note,
+    /// Reading the journal of the case.
+    Journal,
+    /// States at several times.
+    States,
+    /// Writing a file.
+    Export,
     /// The plan.
     Plan,
     /// The restore.
@@ -49,14 +71,25 @@ impl Slot {
             Slot::Index => "reading the oplog",
             Slot::Suspects => "looking for damage",
             Slot::Filter => "filtering",
+            Slot::Fold => "folding bursts",
             Slot::Search => "searching",
             Slot::Locate => "going there",
             Slot::Rows => "reading ops",
             Slot::Bars => "counting",
             Slot::Detail => "reading the op",
+            Slot::Change => "rebuilding the document",
+            Slot::History => "following the document",
+            Slot::Version => "reading the version",
             Slot::Stop => "looking at the stop",
-            Slot::Diff => "comparing the stop with the end",
+            Slot::After => "counting what follows the stop",
+            Slot::Decide => "noting the stop",
+            Slot::Diff => "comparing",
             Slot::Documents => "comparing documents",
+            Slot::Marks => "noting the mark",
+            Slot::Note => "noting",
+            Slot::Journal => "reading the journal",
+            Slot::States => "looking at the states",
+            Slot::Export => "writing the file",
             Slot::Plan => "planning",
             Slot::Restore => "restoring",
         }
@@ -65,7 +98,19 @@ impl Slot {
     /// Whether a person waits for it long enough to be told. The others answer within a frame
     /// or two.
     fn is_long(self) -> bool {
-        !matches!(self, Slot::Grow | Slot::Rows | Slot::Bars | Slot::Detail | Slot::Locate | Slot::Stop)
+        !matches!(
+            self,
+            Slot::Grow
+                | Slot::Rows
+                | Slot::Bars
+                | Slot::Detail
+                | Slot::Locate
+                | Slot::Stop
+                | Slot::Version
+                | Slot::Decide
+                | Slot::Marks
+                | Slot::Note
+        )
     }
 }
 
@@ -116,9 +161,14 @@ impl Jobs {
         }
     }
 
+    /// Whether a job is the latest of its slot.
+    pub fn is_current(&self, id: JobId) -> bool {
+        self.running.get(&id.slot).is_some_and(|r| r.generation == id.generation)
+    }
+
     /// A job has ended; `false` = it is an old one and its answer of no use.
     pub fn end(&mut self, id: JobId) -> bool {
-        let current = self.running.get(&id.slot).is_some_and(|r| r.generation == id.generation);
+        let current = self.is_current(id);
         if current {
             self.running.remove(&id.slot);
         }

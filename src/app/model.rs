@@ -5,8 +5,10 @@ use super::jobs::{Jobs, Slot};
 use super::live;
 use super::loadable::Loadable;
 use super::overlay::Overlay;
-use super::screens::{plan, preview, restore, snapshots, suspects, timeline};
+use super::screens::{history, marks, plan, preview, restore, snapshots, states, suspects, timeline};
 use super::window::Window;
+use super::zone::Zone;
+use crate::domain::after::After;
 use crate::domain::{Error, Position};
 use crate::keys::{Key, Keymap};
 
@@ -23,6 +25,8 @@ pub struct Start {
     pub log: String,
     /// The version of this program.
     pub version: String,
+    /// The time zone of this machine.
+    pub zone: Zone,
 }
 
 /// The screens.
@@ -34,8 +38,14 @@ pub enum Screen {
     Timeline,
     /// Bursts that look like damage.
     Suspects,
+    /// The versions of one document.
+    History,
     /// What going back would change.
     Preview,
+    /// Named places in the oplog.
+    Marks,
+    /// The states at several times.
+    States,
     /// What a restore would do.
     Plan,
     /// A restore, running or ended.
@@ -51,8 +61,14 @@ pub struct Choice {
     pub stop: Option<Position>,
     /// The stop, looked at.
     pub facts: Loadable<StopFacts>,
+    /// What follows it.
+    pub after: Loadable<After>,
+    /// The stop and the base that the case knows of.
+    pub noted: Option<(Position, Option<String>)>,
     /// Which of the targets.
     pub target: usize,
+    /// A target that somebody named: the last one in the list.
+    pub named: Option<Target>,
 }
 
 /// One line about what just happened.
@@ -112,14 +128,22 @@ pub struct Model {
     pub timeline: timeline::Timeline,
     /// The suspects.
     pub suspects: suspects::Suspects,
+    /// The versions of one document.
+    pub history: history::History,
     /// The preview.
     pub preview: preview::Preview,
+    /// The marks.
+    pub marks: marks::Marks,
+    /// The states at several times.
+    pub states: states::States,
     /// The plan.
     pub plan: plan::Planning,
     /// The restore.
     pub restore: Option<restore::Restore>,
     /// When Ctrl-c was pressed last.
     pub interrupted: Option<u64>,
+    /// Whether local time is shown beside UTC.
+    pub local: bool,
 }
 
 impl Model {
@@ -144,11 +168,20 @@ impl Model {
             snapshots: Window::default(),
             timeline: timeline::Timeline::default(),
             suspects: suspects::Suspects::default(),
+            history: history::History::default(),
             preview: preview::Preview::default(),
+            marks: marks::Marks::default(),
+            states: states::States::default(),
             plan: plan::Planning::default(),
             restore: None,
             interrupted: None,
+            local: false,
         }
+    }
+
+    /// Date and local time of a position, while it is to be shown.
+    pub fn local_time(&self, pos: Position) -> Option<String> {
+        self.local.then(|| self.start.zone.local(pos.secs))
     }
 
     /// The visible screen.
@@ -166,7 +199,13 @@ impl Model {
 
     /// The target chosen.
     pub fn target(&self) -> Option<&Target> {
-        self.opened.value()?.targets.get(self.choice.target)
+        self.targets().nth(self.choice.target)
+    }
+
+    /// Where a restore can go.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        let known = self.opened.value().map_or(&[][..], |opened| opened.targets.as_slice());
+        known.iter().chain(&self.choice.named)
     }
 
     /// The snapshot that the stop would use: the one named, else the newest before it.

@@ -1,12 +1,17 @@
 //! What happens to the application.
 
-use super::data::{Bars, Diff, Documents, Indexed, Opened, Outcome, Page, StopFacts, Text};
+use super::data::{Bars, Diff, Documents, Indexed, Opened, Outcome, StopFacts, Text};
+use super::document::{Change, Versions};
 use super::jobs::JobId;
+use super::list::{Listed, Page, Spot};
 use super::live::LiveNews;
 use crate::domain::Result;
+use crate::domain::after::After;
 use crate::domain::burst::Burst;
+use crate::domain::marks::Mark;
 use crate::domain::plan::Plan;
 use crate::domain::progress::Reading;
+use crate::domain::states::StateAt;
 use crate::keys::{Action, Key};
 
 /// One thing that happened.
@@ -42,6 +47,8 @@ pub enum Msg {
 pub enum JobEvent {
     /// It is this far.
     Progress(Reading),
+    /// Some of its answer is there already.
+    Part(Answer),
     /// It has ended, in whatever way; this comes exactly once.
     Ended(Result<Answer>),
 }
@@ -54,18 +61,30 @@ pub enum Answer {
     Grown(Box<Opened>, Indexed),
     Indexed(Indexed),
     Suspects(Vec<Burst>),
-    /// How many ops are left.
-    Filtered(u64),
-    /// The row; `None` = no op matches.
-    Found(Option<u64>),
-    /// The row; `None` = there is none.
-    Located(Option<u64>),
+    Listed(Listed),
+    /// `None` = no op matches.
+    Found(Option<Spot>),
+    /// `None` = there is none.
+    Located(Option<Spot>),
     Rows(Page),
     Bars(Bars),
     Detail(Text),
+    Change(Box<Change>),
+    History(Box<Versions>),
+    Version(Box<Change>),
     Stop(Box<StopFacts>),
+    After(Box<After>),
+    Decided,
     Diff(Box<Diff>),
     Documents(Documents),
+    Marks(Vec<Mark>),
+    Noted,
+    Journal(Text),
+    States(Vec<StateAt>),
+    Exported {
+        path: String,
+        lines: u64,
+    },
     Plan(Box<Plan>),
     Restored(Box<Outcome>),
 }

@@ -2,19 +2,21 @@
 
 use super::data::Text;
 use super::effect::{Copy, Effect};
+use super::jobs::Slot;
 use super::loadable::Loadable;
 use super::model::Model;
+use super::prompts::{self, Prompt};
 use super::text_field::TextField;
 use super::view;
 use super::window::{Motion, Window};
-use super::{actions, screens};
+use super::{actions, finding, screens};
 use crate::keys::{Action, Context};
 
 /// One of them.
 #[derive(Debug, Clone)]
 pub enum Overlay {
     /// All keys of what lies below.
-    Help(Window),
+    Help(Help),
     /// All actions, by name.
     Palette(Palette),
     /// A question.
@@ -25,10 +27,21 @@ pub enum Overlay {
     Menu(Menu),
     /// A text.
     Detail(Detail),
+    /// An op or a version with its document.
+    Change(Box<screens::change::Reading>),
     /// The chosen stop and its neighbours.
     Stop,
     /// What went wrong so far.
     Errors(Window),
+}
+
+/// All keys, and where one is in them.
+#[derive(Debug, Clone, Default)]
+pub struct Help {
+    /// How far it is scrolled.
+    pub list: Window,
+    /// What is looked for in it, and the line where it was found.
+    pub found: Option<(String, Option<u64>)>,
 }
 
 /// All actions that fit what was typed.
@@ -53,6 +66,9 @@ pub struct Confirm {
     pub no: String,
     /// Whether Yes is highlighted.
     pub on_yes: bool,
+    /// What has to be typed before a Yes counts, and what was: for what deletes, or writes where
+    /// nothing of ours is.
+    pub typed: Option<(String, TextField)>,
     /// What Yes does.
     pub then: Then,
 }
@@ -66,28 +82,8 @@ pub enum Then {
     CancelRestore,
     /// The end of this program.
     Quit,
-}
-
-/// What is being typed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prompt {
-    /// What for.
-    pub purpose: Purpose,
-    /// The line.
-    pub field: TextField,
-    /// Why it was not taken.
-    pub problem: Option<String>,
-}
-
-/// What a line is typed for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// To jump to an op.
-    Search,
-    /// To narrow the list.
-    Filter,
-    /// To jump to a time.
-    GoTo,
+    /// The mark that was highlighted is taken away.
+    RemoveMark,
 }
 
 /// A few things to choose from.
@@ -106,12 +102,24 @@ pub struct Menu {
 pub struct Detail {
     /// What it is.
     pub title: String,
-    /// The text; `None` = the detail of the selected op, wherever that is.
+    /// The text.
     pub text: Loadable<Text>,
     /// What the copy key copies.
     pub copy: String,
     /// How far it is scrolled.
     pub list: Window,
+    /// What is looked for in it, and the line where it was found.
+    pub found: Option<(String, Option<u64>)>,
+    /// Whose answer is awaited.
+    pub slot: Slot,
+}
+
+impl Detail {
+    /// A text that is there.
+    pub fn new(title: String, text: Text, copy: String) -> Detail {
+        let (list, slot) = (Window::default(), Slot::Detail);
+        Detail { title, text: Loadable::Ready(text), copy, list, found: None, slot }
+    }
 }
 
 impl Overlay {
@@ -120,6 +128,7 @@ impl Overlay {
         use Context::*;
         match self {
             Overlay::Help(_) | Overlay::Detail(_) | Overlay::Errors(_) => vec![Detail, List, Global],
+            Overlay::Change(_) => vec![Change, List, Global],
             Overlay::Palette(_) => vec![Palette, Global],
             Overlay::Confirm(_) => vec![Confirm, Global],
             Overlay::Prompt(_) => vec![Prompt, Global],
@@ -144,6 +153,7 @@ impl Overlay {
                 palette.list = Window::default();
                 Some(&mut palette.field)
             }
+            Overlay::Confirm(confirm) => confirm.typed.as_mut().map(|(_, field)| field),
             _ => None,
         }
     }
@@ -161,6 +171,13 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool
         (Some(Overlay::Confirm(confirm)), Action::Switch) => confirm.on_yes = !confirm.on_yes,
         (Some(Overlay::Confirm(confirm)), Action::PickYes) => confirm.on_yes = true,
         (Some(Overlay::Confirm(confirm)), Action::PickNo) => confirm.on_yes = false,
+        (
+            Some(Overlay::Confirm(Confirm { on_yes: true, typed: Some((wanted, field)), .. })),
+            Action::Accept,
+        ) if wanted != field.text() => {
+            let text = format!("type {wanted} first");
+            model.say(text);
+        }
         (Some(Overlay::Confirm(confirm)), Action::Accept) => {
             let (on_yes, then) = (confirm.on_yes, confirm.then);
             model.overlays.pop();
@@ -169,16 +186,11 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool
             }
         }
         (Some(Overlay::Prompt(prompt)), Action::Accept) => {
-            let (purpose, text) = (prompt.purpose, prompt.field.text().trim().to_owned());
-            match screens::timeline::typed(model, purpose, &text, out) {
-                Ok(()) => {
-                    model.overlays.retain(|o| !matches!(o, Overlay::Prompt(_)));
-                }
-                Err(problem) => {
-                    if let Some(Overlay::Prompt(prompt)) = model.overlays.last_mut() {
-                        prompt.problem = Some(problem);
-                    }
-                }
+            let (mut prompt, text) = (prompt.clone(), prompt.field.text().trim().to_owned());
+            model.overlays.pop();
+            if let Err(problem) = prompts::typed(model, prompt.purpose, &text, out) {
+                prompt.problem = Some(problem);
+                model.overlays.push(Overlay::Prompt(prompt));
             }
         }
         (Some(Overlay::Palette(palette)), Action::Accept) => {
@@ -194,6 +206,10 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool
             out.extend(item.map(|(_, _, copy)| Effect::Copy(copy.clone())));
             model.overlays.pop();
         }
+        (
+            Some(Overlay::Detail(_) | Overlay::Help(_)),
+            Action::Search | Action::SearchNext | Action::SearchPrevious,
+        ) => finding::perform(model, action),
         (Some(Overlay::Detail(detail)), Action::Copy) => {
             out.push(Effect::Copy(Copy::Text(detail.copy.clone())));
         }
@@ -205,6 +221,7 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool
         (Some(Overlay::Help(_)), Action::Copy) => {
             out.push(Effect::Copy(Copy::Text(crate::keys::key_table())));
         }
+        (Some(Overlay::Change(_)), _) => return screens::change::perform(model, action, out),
         (Some(Overlay::Stop), _) => return screens::stop::perform(model, action, out),
         _ => return false,
     }
@@ -219,8 +236,13 @@ fn go(model: &mut Model, motion: Motion) -> bool {
         Some(Overlay::Palette(palette)) => actions::palette(model, palette.field.text()).len() as u64,
         _ => 0,
     };
+    let read = match model.overlays.last() {
+        Some(Overlay::Change(reading)) => screens::change::lines(model, reading).len() as u64,
+        _ => 0,
+    };
     match model.overlays.last_mut() {
-        Some(Overlay::Help(list)) => scroll(list, motion, help, rows),
+        Some(Overlay::Change(reading)) => scroll(&mut reading.list, motion, read, rows),
+        Some(Overlay::Help(text)) => scroll(&mut text.list, motion, help, rows),
         Some(Overlay::Detail(detail)) => {
             let len = detail.text.value().map_or(0, |text| text.lines.len() as u64);
             scroll(&mut detail.list, motion, len, rows);
@@ -244,5 +266,6 @@ fn confirmed(model: &mut Model, then: Then, out: &mut Vec<Effect>) {
         Then::Restore => screens::plan::confirmed(model, out),
         Then::CancelRestore => screens::restore::cancel(model, out),
         Then::Quit => out.push(Effect::Quit),
+        Then::RemoveMark => screens::marks::remove(model, out),
     }
 }

@@ -5,12 +5,15 @@ use super::actions::{contexts, enabled};
 use super::answers;
 use super::effect::{Copy, Effect, Work};
 use super::jobs::{JobId, Slot};
+use super::list::Line;
 use super::live;
 use super::loadable::Loadable;
 use super::model::{Model, Screen};
 use super::msg::{Hit, JobEvent, Msg};
-use super::overlay::{self, Confirm, Menu, Overlay, Palette, Then};
-use super::screens::{plan, preview, restore, snapshots, stop, suspects, timeline};
+use super::overlay::{self, Confirm, Help, Menu, Overlay, Palette, Then};
+use super::screens::{
+    case, history, marks, plan, preview, restore, snapshots, states, stop, suspects, timeline,
+};
 use super::values;
 use super::window::Window;
 use crate::keys::{Action, Code, Key, Resolution};
@@ -43,6 +46,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
                 restore::progress(model, reading);
             }
         }
+        Msg::Job(id, JobEvent::Part(answer)) => {
+            if model.jobs.is_current(id) {
+                answers::part(model, answer);
+            }
+        }
         Msg::Job(id, JobEvent::Ended(answer)) => {
             if model.jobs.end(id) {
                 answers::ended(model, id.slot, answer, &mut out);
@@ -63,7 +71,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
 
 fn demand(model: &mut Model, out: &mut Vec<Effect>) {
     timeline::demand(model, out);
+    history::demand(model, out);
     preview::demand(model, out);
+    stop::demand(model, out);
     live::demand(model, out);
 }
 
@@ -72,7 +82,8 @@ fn demand(model: &mut Model, out: &mut Vec<Effect>) {
 fn is_on_its_way(model: &Model) -> bool {
     let runs = |slot| model.jobs.get(slot).is_some();
     let unseen = model.screen() == Screen::Timeline && model.timeline.selected().is_none();
-    runs(Slot::Locate) || runs(Slot::Search) || runs(Slot::Stop) || runs(Slot::Rows) && unseen
+    let placed = [Slot::Locate, Slot::Search, Slot::Fold, Slot::Stop];
+    placed.into_iter().any(runs) || runs(Slot::Rows) && unseen
 }
 
 /// Takes a key, or lets it wait. Esc and Ctrl-c never wait: they end the waiting.
@@ -155,11 +166,14 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
             Screen::Snapshots => snapshots::perform(model, action, out),
             Screen::Timeline => timeline::perform(model, action, out),
             Screen::Suspects => suspects::perform(model, action, out),
+            Screen::History => history::perform(model, action, out),
             Screen::Preview => preview::perform(model, action, out),
+            Screen::Marks => marks::perform(model, action, out),
+            Screen::States => states::perform(model, action, out),
             Screen::Plan => plan::perform(model, action, out),
             Screen::Restore => restore::perform(model, action, out),
         };
-    if !done {
+    if !done && !case::perform(model, action, out) {
         global(model, action, out);
     }
 }
@@ -172,7 +186,16 @@ fn global(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::ScreenTimeline => go(model, Screen::Timeline),
         Action::ScreenSuspects => go(model, Screen::Suspects),
         Action::ScreenRestore => go(model, Screen::Restore),
-        Action::Help => model.overlays.push(Overlay::Help(Window::default())),
+        Action::ScreenMarks => go(model, Screen::Marks),
+        Action::ScreenStates => states::show(model, out),
+        Action::Mark => marks::name(model),
+        Action::History => {
+            if let Some(of) = history::of_here(model) {
+                history::show(model, of, out);
+            }
+        }
+        Action::LocalTime => local_time(model),
+        Action::Help => model.overlays.push(Overlay::Help(Help::default())),
         Action::Palette => model.overlays.push(Overlay::Palette(Palette::default())),
         Action::Errors => model.overlays.push(Overlay::Errors(Window::default())),
         Action::Back => {
@@ -192,25 +215,42 @@ fn global(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
     }
 }
 
+fn local_time(model: &mut Model) {
+    model.local = !model.local;
+    let name = model.start.zone.name(model.utc);
+    model.say(match model.local {
+        true => format!("local time ({name} now) stands beside UTC"),
+        false => "every time is UTC".to_owned(),
+    });
+}
+
 fn go(model: &mut Model, screen: Screen) {
     model.overlays.clear();
     model.show(screen);
 }
 
+/// Leaves; asks where something would be lost or goes on unseen.
 fn quit(model: &mut Model, out: &mut Vec<Effect>) {
-    if !model.is_restoring() {
+    let (question, facts, yes) = if model.is_restoring() {
+        let facts = [
+            "It is a process of its own and goes on to its end.",
+            "`pitstop targets` lists what it leaves behind.",
+        ];
+        ("Leave while the restore runs?", facts, "Yes, leave it running")
+    } else if model.jobs.get(Slot::Export).is_some() {
+        let facts = ["It is then not written: a file is whole or not there.", "The sources are not touched."];
+        ("Leave while a file is being written?", facts, "Yes, leave")
+    } else {
         out.push(Effect::Quit);
         return;
-    }
+    };
     model.overlays.push(Overlay::Confirm(Confirm {
-        question: "Leave while the restore runs?".into(),
-        facts: vec![
-            "It is a process of its own and goes on to its end.".into(),
-            "`pitstop targets` lists what it leaves behind.".into(),
-        ],
-        yes: "Yes, leave it running".into(),
+        question: question.into(),
+        facts: facts.map(str::to_owned).to_vec(),
+        yes: yes.into(),
         no: "No, stay".into(),
         on_yes: false,
+        typed: None,
         then: Then::Quit,
     }));
 }
@@ -254,6 +294,20 @@ fn copy_menu(model: &Model) -> Option<Menu> {
             add("the op", text.lines.join("\n"));
         }
     }
+    if model.screen() == Screen::Timeline
+        && let Some(folded) = model.timeline.here().and_then(Line::burst)
+    {
+        add("the last position", folded.burst.last.to_string());
+    }
+    if model.screen() == Screen::History
+        && let Some(version) = model.history.selected()
+    {
+        add("the position", version.pos.to_string());
+        let document = model.history.version.1.ready().and_then(|change| change.after.as_ref());
+        if let Some(document) = document {
+            add("the document", serde_json::to_string_pretty(document).unwrap_or_default());
+        }
+    }
     if model.screen() == Screen::Preview
         && let Some(document) = model.preview.document()
     {
@@ -265,6 +319,12 @@ fn copy_menu(model: &Model) -> Option<Menu> {
     {
         add("the first position", burst.first.to_string());
         add("the last position", burst.last.to_string());
+    }
+    if model.screen() == Screen::Marks
+        && let Some(row) = marks::selected(model)
+    {
+        add("the position", row.bound().to_string());
+        add("as an option", format!("--before {}", row.bound()));
     }
     if let Some(stop) = stop::menu(model) {
         items.extend(stop.items);
@@ -288,8 +348,10 @@ pub fn failed(model: &Model) -> Option<Slot> {
         Screen::Timeline if model.timeline.index.error().is_some() => Some(Slot::Index),
         Screen::Suspects if model.timeline.index.error().is_some() => Some(Slot::Index),
         Screen::Suspects if model.suspects.found.error().is_some() => Some(Slot::Suspects),
+        Screen::History if model.history.found.error().is_some() => Some(Slot::History),
         Screen::Preview if model.preview.diff.error().is_some() => Some(Slot::Diff),
         Screen::Preview => model.preview.shown().and_then(Loadable::error).map(|_| Slot::Documents),
+        Screen::States if model.states.found.error().is_some() => Some(Slot::States),
         Screen::Plan if model.plan.plan.error().is_some() => Some(Slot::Plan),
         _ => None,
     }
@@ -300,8 +362,10 @@ fn retry(model: &mut Model, out: &mut Vec<Effect>) {
         Some(Slot::Open) => snapshots::open(model, out),
         Some(Slot::Index) => timeline::index(model, out),
         Some(Slot::Suspects) => suspects::look(model, out),
+        Some(Slot::History) => history::follow(model, out),
         Some(Slot::Diff) => preview::compare(model, out),
         Some(Slot::Documents) => model.preview.documents.retain(|_, d| d.error().is_none()),
+        Some(Slot::States) => states::look(model, out),
         Some(Slot::Plan) => plan::make(model, out),
         _ => {}
     }
@@ -346,10 +410,14 @@ fn to_row(model: &mut Model, row: u64) {
         Screen::Snapshots => model.snapshots.cursor = row,
         Screen::Timeline => model.timeline.list.cursor = row,
         Screen::Suspects => model.suspects.list.cursor = row,
+        Screen::History => model.history.list.cursor = row,
         Screen::Preview => {
             model.preview.on_side = false;
             model.preview.list.cursor = row;
+            model.preview.side = Window::default();
         }
+        Screen::Marks => model.marks.window.cursor = row,
+        Screen::States => model.states.list.cursor = row,
         Screen::Plan | Screen::Restore => {}
     }
 }

@@ -4,28 +4,73 @@
 use serde_json::{Map, Value};
 
 use super::data::Text;
-use crate::domain::diff::{DocumentDiff, Fate};
+use crate::domain::diff::{CollectionDiff, DocumentDiff, Fate, FieldDiff};
 
 /// A value on one line.
 pub fn short(value: &Value) -> String {
-    if let Some(text) = typed(value) {
-        return text;
-    }
-    match value {
-        Value::Object(map) if map.is_empty() => "{}".into(),
-        Value::Object(map) => {
-            let fields: Vec<String> = map.iter().map(|(k, v)| format!("{}: {}", name(k), short(v))).collect();
-            format!("{{ {} }}", fields.join(", "))
-        }
-        Value::Array(list) => format!("[{}]", list.iter().map(short).collect::<Vec<_>>().join(", ")),
-        other => other.to_string(),
-    }
+    short_up_to(value, usize::MAX).0
 }
 
-/// A value on as many lines as it takes, indented.
+/// The beginning of a value on one line, of about so many bytes, and whether that is all of it.
+/// Takes no longer for a large document than for a small one.
+pub fn short_up_to(value: &Value, most: usize) -> (String, bool) {
+    let mut out = String::new();
+    let whole = write(value, most, &mut out);
+    (out, whole)
+}
+
+/// Writes a value until `out` is too long; `false` = it was.
+fn write(value: &Value, most: usize, out: &mut String) -> bool {
+    if out.len() > most {
+        return false;
+    }
+    if let Some(text) = typed(value) {
+        out.push_str(&text);
+        return out.len() <= most;
+    }
+    match value {
+        Value::Object(map) if map.is_empty() => out.push_str("{}"),
+        Value::Object(map) => {
+            out.push_str("{ ");
+            for (at, (key, inner)) in map.iter().enumerate() {
+                out.push_str(if at > 0 { ", " } else { "" });
+                out.push_str(&name(key));
+                out.push_str(": ");
+                if !write(inner, most, out) {
+                    return false;
+                }
+            }
+            out.push_str(" }");
+        }
+        Value::Array(list) => {
+            out.push('[');
+            for (at, inner) in list.iter().enumerate() {
+                out.push_str(if at > 0 { ", " } else { "" });
+                if !write(inner, most, out) {
+                    return false;
+                }
+            }
+            out.push(']');
+        }
+        Value::String(text) if text.len() > most => {
+            let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+            out.push_str(&Value::from(text.get(..end).unwrap_or_default()).to_string());
+            return false;
+        }
+        other => out.push_str(&other.to_string()),
+    }
+    out.len() <= most
+}
+
+/// A value on as many lines as it takes, indented. What is very long stands on several.
 pub fn lines(value: &Value) -> Vec<String> {
+    lines_up_to(value, usize::MAX)
+}
+
+/// The first lines of a value, about so many.
+pub fn lines_up_to(value: &Value, most: usize) -> Vec<String> {
     let mut out = Vec::new();
-    block("", value, "", 0, &mut out);
+    block("", value, "", 0, most, &mut out);
     out
 }
 
@@ -42,16 +87,23 @@ pub fn id(value: &Value) -> String {
 
 const WIDE: usize = 60;
 
-fn block(before: &str, value: &Value, after: &str, depth: usize, out: &mut Vec<String>) {
+/// A line is cut into pieces of so many characters: each fits into the smallest box.
+const LONGEST: usize = 400;
+
+fn block(before: &str, value: &Value, after: &str, depth: usize, most: usize, out: &mut Vec<String>) {
+    if out.len() > most {
+        return;
+    }
     let indent = "  ".repeat(depth);
-    let one_line = short(value);
     let nested = match value {
         Value::Object(map) => typed(value).is_none() && !map.is_empty(),
         Value::Array(list) => !list.is_empty(),
         _ => false,
     };
-    if !nested || (depth > 0 && one_line.chars().count() + before.len() <= WIDE) {
-        out.push(format!("{indent}{before}{one_line}{after}"));
+    let room = WIDE.saturating_sub(before.len());
+    let (line, whole) = short_up_to(value, if nested { room } else { usize::MAX });
+    if !nested || depth > 0 && whole && line.chars().count() <= room {
+        cut(&indent, &format!("{before}{line}{after}"), out);
         return;
     }
     let comma = |at: usize, len: usize| if at + 1 < len { "," } else { "" };
@@ -59,18 +111,33 @@ fn block(before: &str, value: &Value, after: &str, depth: usize, out: &mut Vec<S
         Value::Object(map) => {
             out.push(format!("{indent}{before}{{"));
             for (at, (key, inner)) in map.iter().enumerate() {
-                block(&format!("{}: ", name(key)), inner, comma(at, map.len()), depth + 1, out);
+                block(&format!("{}: ", name(key)), inner, comma(at, map.len()), depth + 1, most, out);
             }
             out.push(format!("{indent}}}{after}"));
         }
         Value::Array(list) => {
             out.push(format!("{indent}{before}["));
             for (at, inner) in list.iter().enumerate() {
-                block("", inner, comma(at, list.len()), depth + 1, out);
+                block("", inner, comma(at, list.len()), depth + 1, most, out);
             }
             out.push(format!("{indent}]{after}"));
         }
         _ => {}
+    }
+}
+
+/// A line in pieces; those behind the first are indented more.
+fn cut(indent: &str, line: &str, out: &mut Vec<String>) {
+    let mut rest = line;
+    let mut more = "";
+    loop {
+        let end = rest.char_indices().nth(LONGEST).map_or(rest.len(), |(at, _)| at);
+        let (piece, after) = rest.split_at(end);
+        out.push(format!("{indent}{more}{piece}"));
+        if after.is_empty() {
+            return;
+        }
+        (rest, more) = (after, "    ");
     }
 }
 
@@ -133,19 +200,29 @@ fn date(inner: &Value) -> Option<String> {
 
 /// A document that differs, as text: what is there now, what comes back.
 pub fn difference(document: &DocumentDiff) -> Text {
+    difference_up_to(document, usize::MAX)
+}
+
+/// The same, of each part about so many lines.
+pub fn difference_up_to(document: &DocumentDiff, most: usize) -> Text {
+    let lines = |value: &Value| lines_up_to(value, most);
     let mut out = Vec::new();
+    if document.conflict {
+        out.push("! A conflict: somebody wrote it again after the incident.".into());
+        out.push("  Going back takes that write along.".into());
+        out.push(String::new());
+    }
     let whole = |title: &str, sign: char, value: &Option<Value>, out: &mut Vec<String>| {
         out.push(title.to_owned());
-        out.extend(value.iter().flat_map(lines).map(|line| format!("{sign} {line}")));
+        out.extend(value.iter().flat_map(&lines).map(|line| format!("{sign} {line}")));
     };
     match document.fate {
         Fate::ComesBack => whole("It is gone now, and comes back:", '+', &document.at_stop, &mut out),
         Fate::GoesAway => whole("It is there now, and goes away:", '-', &document.against, &mut out),
         Fate::ChangesBack => {
             out.push("It changes back (- now, + at the stop):".into());
-            for field in &document.fields {
-                let path = if field.path.is_empty() { "the whole document" } else { &field.path };
-                let note = if field.order_only { " (only the order of fields)" } else { "" };
+            for field in document.fields.iter().take(most) {
+                let (path, note) = named(field);
                 out.push(String::new());
                 out.push(format!("  {path}{note}"));
                 let mut side = |sign, value: &Option<Value>| match value {
@@ -159,25 +236,47 @@ pub fn difference(document: &DocumentDiff) -> Text {
             }
             out.push(String::new());
             out.push("The document at the stop:".into());
-            out.extend(document.at_stop.iter().flat_map(lines).map(|line| format!("  {line}")));
+            out.extend(document.at_stop.iter().flat_map(&lines).map(|line| format!("  {line}")));
         }
     }
     Text { lines: out }
 }
 
+/// As much as a line of a list can show.
+const LINE: usize = 400;
+
 /// The fields that change back, on one line.
 pub fn fields_line(document: &DocumentDiff) -> String {
-    let side = |value: &Option<Value>| value.as_ref().map_or_else(|| "(not there)".to_owned(), short);
+    let line = |value: &Value| short_up_to(value, LINE).0;
+    let side = |value: &Option<Value>| value.as_ref().map_or_else(|| "(not there)".to_owned(), line);
+    let field = |f: &FieldDiff| {
+        let (path, order) = named(f);
+        format!("{path}: {} -> {}{order}", side(&f.against), side(&f.at_stop))
+    };
     match document.fate {
-        Fate::ComesBack => document.at_stop.as_ref().map(short).unwrap_or_default(),
-        Fate::GoesAway => document.against.as_ref().map(short).unwrap_or_default(),
-        Fate::ChangesBack => document
-            .fields
-            .iter()
-            .map(|f| format!("{}: {} -> {}", f.path, side(&f.against), side(&f.at_stop)))
-            .collect::<Vec<_>>()
-            .join("   "),
+        Fate::ComesBack => document.at_stop.as_ref().map(line).unwrap_or_default(),
+        Fate::GoesAway => document.against.as_ref().map(line).unwrap_or_default(),
+        Fate::ChangesBack => document.fields.iter().take(20).map(field).collect::<Vec<_>>().join("   "),
     }
+}
+
+/// What a field is called, and what to say where only the order differs.
+fn named(field: &FieldDiff) -> (&str, &'static str) {
+    let path = if field.path.is_empty() { "the whole document" } else { &field.path };
+    (path, if field.order_only { " (only the order of fields)" } else { "" })
+}
+
+/// What differs of a collection itself, as text.
+pub fn collection(change: &CollectionDiff) -> Text {
+    let mut out = vec![format!("{} (- now, + at the stop)", change.what)];
+    for (sign, value) in [('-', &change.against), ('+', &change.at_stop)] {
+        out.push(String::new());
+        match value {
+            Some(value) => out.extend(lines(value).into_iter().map(|line| format!("{sign} {line}"))),
+            None => out.push(format!("{sign} (not there)")),
+        }
+    }
+    Text { lines: out }
 }
 
 /// The whole difference as canonical Extended JSON.
@@ -205,6 +304,18 @@ mod tests {
         ] {
             assert_eq!(short(&value), want);
         }
+    }
+
+    #[test]
+    fn a_large_document_costs_no_more_than_what_is_shown_of_it() {
+        let value = json!({"a": "x".repeat(5000), "b": vec![1; 100_000]});
+        let (text, whole) = short_up_to(&value, 100);
+        assert!(!whole && text.len() < 250 && text.starts_with("{ a: \"xxx"), "{text}");
+        assert!(lines_up_to(&value, 50).len() < 60);
+        let all = lines(&value);
+        assert!(all.iter().all(|line| line.chars().count() <= LONGEST + 20));
+        let x: usize = all.iter().map(|line| line.matches('x').count()).sum();
+        assert_eq!(x, 5000, "no character is lost");
     }
 
     #[test]

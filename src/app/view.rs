@@ -81,20 +81,62 @@ pub fn bars(size: (u16, u16)) -> u16 {
     size.0.saturating_sub(GUTTER.0 + GUTTER.1).max(1)
 }
 
-/// The two lists of the preview: namespaces above, documents below; beside each other where
-/// there is room. Without their headings.
-pub fn preview(size: (u16, u16)) -> (Area, Area) {
+/// The parts of the preview, without their headings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PreviewView {
+    /// The namespaces.
+    pub list: Area,
+    /// The documents of one.
+    pub side: Area,
+    /// One document in full, where there is room.
+    pub beside: Option<Area>,
+}
+
+/// Lays the preview out: namespaces above, documents below; beside each other where there is
+/// room, and in a high terminal the highlighted document below them.
+pub fn preview(size: (u16, u16)) -> PreviewView {
     let body = body(size);
     let under = |a: Area| Area { y: a.y + 1, h: a.h.saturating_sub(1), ..a };
+    let split = |a: Area, rows: u16| {
+        let rows = rows.min(a.h);
+        (Area { h: rows, ..a }, Area { y: a.y + rows, h: a.h - rows, ..a })
+    };
     let lists = Area { y: body.y + 2, h: body.h.saturating_sub(2), ..body };
-    if size.0 >= 120 {
+    let (list, side) = if size.0 >= 120 {
         let left = size.0 * 9 / 20;
-        let right = Area { x: left + 2, w: size.0.saturating_sub(left + 2), ..lists };
-        return (under(Area { w: left, ..lists }), under(right));
+        (Area { w: left, ..lists }, Area { x: left + 2, w: size.0.saturating_sub(left + 2), ..lists })
+    } else {
+        split(lists, lists.h * 2 / 5)
+    };
+    if size.1 < 34 {
+        return PreviewView { list: under(list), side: under(side), beside: None };
     }
-    let rows = lists.h * 2 / 5;
-    let lower = Area { y: lists.y + rows, h: lists.h - rows, ..lists };
-    (under(Area { h: rows, ..lists }), under(lower))
+    let (side, beside) = split(side, side.h * 11 / 20);
+    PreviewView { list: under(list), side: under(side), beside: Some(under(beside)) }
+}
+
+/// The table of the states, and the documents below it; without their headings.
+pub fn states(size: (u16, u16)) -> (Area, Area) {
+    let body = body(size);
+    // Names and times of the columns, two lines, stand above the table.
+    let rows = (body.h / 2).max(4);
+    let table = Area { y: body.y + 3, h: rows.saturating_sub(3), ..body };
+    let below = Area { y: body.y + rows + 1, h: body.h.saturating_sub(rows + 1), ..body };
+    (table, below)
+}
+
+/// The two parts of a history: the versions, and the highlighted one. Without their headings.
+pub fn history(size: (u16, u16)) -> (Area, Area) {
+    let body = body(size);
+    let under = |a: Area| Area { y: a.y + 1, h: a.h.saturating_sub(1), ..a };
+    if size.0 >= 120 {
+        let left = size.0 * 11 / 20;
+        let right = Area { x: left + 2, w: size.0.saturating_sub(left + 2), ..body };
+        return (under(Area { w: left, ..body }), under(right));
+    }
+    let rows = body.h / 2;
+    let lower = Area { y: body.y + rows, h: body.h - rows, ..body };
+    (under(Area { h: rows, ..body }), under(lower))
 }
 
 /// How many rows the main list of a screen shows.
@@ -104,7 +146,10 @@ pub fn list_rows(screen: Screen, size: (u16, u16)) -> u64 {
         Screen::Snapshots => body.saturating_sub(1) / 2,
         Screen::Timeline => u64::from(timeline(size).list.h),
         Screen::Suspects => body.saturating_sub(2),
-        Screen::Preview => u64::from(preview(size).0.h),
+        Screen::History => u64::from(history(size).0.h),
+        Screen::Preview => u64::from(preview(size).list.h),
+        Screen::Marks => body.saturating_sub(if size.0 >= 100 { 2 } else { 3 }),
+        Screen::States => u64::from(states(size).0.h),
         Screen::Plan | Screen::Restore => body.saturating_sub(RESULT_HEAD),
     }
 }

@@ -2,14 +2,11 @@
 //! lines; what they print as JSON is made in [`output`] alone.
 
 mod args;
-mod between;
 mod commands;
 mod config;
 mod crash;
 mod output;
-mod plan_args;
 mod shrunk;
-mod sources;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -110,6 +107,7 @@ fn carry_out(mut command: Command, named: Option<&Path>, log: Option<Arc<Log>>) 
         Command::Diff(args) => commands::diff::run(&args, config),
         Command::History(args) => commands::history::run(&args),
         Command::Mark(args) => commands::mark::run(&args),
+        Command::Note(args) => commands::note::run(&args),
         Command::States(args) => commands::states::run(&args, config),
         Command::Restore(args) => commands::restore::run(&args, config),
         Command::Demo(args) => commands::demo::run(&args, config, log),

@@ -8,16 +8,17 @@ use serde_json::{Value, json};
 
 use crate::domain::after::After;
 use crate::domain::coverage::Gap;
-use crate::domain::diff::{DocumentDiff, FieldDiff, NamespaceDiff};
+use crate::domain::diff::FieldDiff;
 use crate::domain::plan::Plan;
 use crate::domain::snapshot::SnapshotInfo;
+use crate::domain::states::StateAt;
 use crate::domain::stop::ValidStops;
 use crate::domain::{Error, Position, Result};
 use crate::engine::bson::Doc;
-use crate::ops::diff::Diff;
 use crate::ops::history::{Change, Version};
 use crate::ops::rows::document_json;
-use crate::ops::states::StateAt;
+
+pub use crate::ops::lines::{diff_document, diff_namespace, diff_sides, with_kind};
 
 /// What an error while printing says it was doing.
 pub const PRINTING: &str = "printing";
@@ -100,21 +101,6 @@ pub fn plan(plan: &Plan, after: Option<&After>, refusal: Option<&Error>) -> Valu
     value
 }
 
-/// The lines of `diff`: first both sides, then a line a namespace, then a line a document.
-pub fn diff_sides(diff: &Diff) -> Value {
-    json!({ "kind": "sides", "stop": diff.stop, "against": diff.against, "incident": diff.incident })
-}
-
-/// A line of `diff`: one namespace in numbers.
-pub fn diff_namespace(diff: &NamespaceDiff) -> Value {
-    with_kind(diff, "namespace")
-}
-
-/// A line of `diff`: one document.
-pub fn diff_document(diff: &DocumentDiff) -> Value {
-    with_kind(diff, "document")
-}
-
 /// A line of `history`: one version of a document. `op` is `read` for what a snapshot holds, a
 /// kind of operation, or `command` with its name.
 pub fn version(version: &Version) -> Value {
@@ -173,14 +159,4 @@ fn changed_field(field: &FieldDiff) -> Value {
         map.insert("order_only".into(), true.into());
     }
     Value::Object(map)
-}
-
-/// A value with a first field `kind`.
-pub fn with_kind(value: &impl Serialize, kind: &str) -> Value {
-    let mut object = serde_json::Map::new();
-    object.insert("kind".into(), kind.into());
-    if let Ok(Value::Object(map)) = serde_json::to_value(value) {
-        object.extend(map);
-    }
-    Value::Object(object)
 }

@@ -32,13 +32,33 @@ pub struct NamespaceDiff {
     /// How many of all these the incident touched and somebody wrote again afterwards.
     pub conflicts: u64,
     /// What happens to the collection itself: made, dropped, other options, other indexes.
-    pub collection: Vec<String>,
+    pub collection: Vec<CollectionDiff>,
 }
 
 impl NamespaceDiff {
     /// Whether nothing differs.
     pub fn is_empty(&self) -> bool {
         self.comes_back + self.changes_back + self.goes_away == 0 && self.collection.is_empty()
+    }
+}
+
+/// Something about a collection itself that differs.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct CollectionDiff {
+    /// What happens, in words; names in it are foreign text.
+    pub what: String,
+    /// The options or the index at the stop, canonical Extended JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_stop: Option<Value>,
+    /// The same on the other side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against: Option<Value>,
+}
+
+impl CollectionDiff {
+    /// Something that words say completely.
+    pub fn of(what: impl Into<String>) -> Self {
+        CollectionDiff { what: what.into(), at_stop: None, against: None }
     }
 }
 

@@ -1,15 +1,48 @@
-//! Marks: named places in the oplog, with a note. They are events of a case's journal; the last
-//! word about a name counts.
+//! Marks: named places in the oplog, with a note; and notes without a place. They are events of a
+//! case's journal; the last word about a name counts.
 
 use serde_json::Value;
 
-use super::position::Position;
+use super::position::{Place, Position};
 
 /// The journal's word for a mark that is set.
 pub const SET: &str = "mark";
 
 /// The journal's word for a mark that is taken away.
 pub const REMOVED: &str = "mark-removed";
+
+/// The journal's word for a note.
+pub const NOTE: &str = "note";
+
+/// Something somebody noted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// When, RFC 3339 in UTC.
+    pub time: String,
+    /// What.
+    pub text: String,
+}
+
+/// The notes among a journal's events, in order.
+pub fn notes(events: &[Value]) -> Vec<Note> {
+    let of = |event: &Value| {
+        let text = |name: &str| event.get(name).and_then(Value::as_str).map(str::to_owned);
+        (text("event")? == NOTE).then_some(())?;
+        Some(Note { time: text("time")?, text: text("text")? })
+    };
+    events.iter().filter_map(of).collect()
+}
+
+/// Whether a mark may be called so. A name that reads as a position or a time would be ambiguous
+/// wherever either is taken; the error is a sentence.
+pub fn check_name(name: &str) -> Result<(), &'static str> {
+    match name {
+        "" => Err("a mark needs a name"),
+        _ if name.trim() != name => Err("a name neither begins nor ends with a blank"),
+        _ if name.parse::<Place>().is_ok() => Err("this is a position or time, no name"),
+        _ => Ok(()),
+    }
+}
 
 /// A mark.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

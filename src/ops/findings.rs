@@ -1,18 +1,22 @@
 //! What is worth a line in the journal of a case: what was looked for, with what outcome. The
 //! post-mortem is made of these lines. None holds a secret.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::Workspace;
 use super::diff::Diff;
 use crate::case::Case;
-use crate::domain::Result;
 use crate::domain::after::After;
 use crate::domain::burst::Burst;
 use crate::domain::plan::Plan;
+use crate::domain::states::{Asked, StateAt};
+use crate::domain::{Position, Result};
 use crate::target::uri::without_secrets;
+
+/// The journal's word for a stop that was chosen.
+const STOP: &str = "stop";
 
 /// How many suspects are kept.
 const WORST: usize = 8;
@@ -64,6 +68,38 @@ pub fn diff(workspace: &Workspace, diff: &Diff) -> Result<()> {
         "goes_away": sum(|ns| ns.goes_away), "conflicts": sum(|ns| ns.conflicts),
     });
     workspace.case.journal().record("diff", fields)
+}
+
+/// A look at the states at several times.
+pub fn states(workspace: &Workspace, states: &[StateAt], asked: &Asked) -> Result<()> {
+    let at: Vec<Value> =
+        states.iter().map(|s| json!({ "pos": s.stop.bound, "name": s.moment.name })).collect();
+    let fields = json!({ "at": at, "ns": asked.ns, "where": asked.condition, "id": asked.id });
+    workspace.case.journal().record("states", fields)
+}
+
+/// Something was written to a file of somebody's choice.
+pub fn exported(workspace: &Workspace, what: &str, file: &Path, lines: u64) -> Result<()> {
+    let fields = json!({ "what": what, "file": file.to_string_lossy(), "lines": lines });
+    workspace.case.journal().record("export", fields)
+}
+
+/// A stop that was chosen, and the base if one was named.
+pub fn stop(workspace: &Workspace, bound: Position, snapshot: Option<&str>) -> Result<()> {
+    let mut fields = json!({ "pos": bound });
+    if let (Some(fields), Some(id)) = (fields.as_object_mut(), snapshot) {
+        fields.insert("snapshot".into(), id.into());
+    }
+    workspace.case.journal().record(STOP, fields)
+}
+
+/// The stop that was chosen last, and the base if one was named.
+pub fn chosen_stop(workspace: &Workspace) -> Result<Option<(Position, Option<String>)>> {
+    let events = workspace.case.journal().events()?;
+    let text = |e: &Value, name: &str| e.get(name).and_then(Value::as_str).map(str::to_owned);
+    let last = events.iter().rev().find(|e| text(e, "event").as_deref() == Some(STOP));
+    let bound = last.and_then(|e| text(e, "pos")).and_then(|pos| pos.parse().ok());
+    Ok(bound.map(|bound| (bound, last.and_then(|e| text(e, "snapshot")))))
 }
 
 /// The history of a document.

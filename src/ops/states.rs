@@ -12,24 +12,13 @@ use super::select::fits;
 use super::walk::{WalkOptions, walk};
 use crate::domain::namespace::Glob;
 use crate::domain::query::IdPattern;
-use crate::domain::stop::Stop;
-use crate::domain::{Namespace, Position, Result, progress::Meter};
+use crate::domain::states::{Moment, NamespaceState, StateAt};
+use crate::domain::{Result, progress::Meter};
 use crate::engine::bson::Doc;
 use crate::engine::input::CollectionKind;
 use crate::engine::key::DocKey;
 use crate::engine::matcher::Matcher;
 use crate::engine::output::State;
-
-/// A time somebody wants to look at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moment {
-    /// Its name, if it is a mark.
-    pub name: Option<String>,
-    /// What somebody noted about it.
-    pub note: Option<String>,
-    /// Operations below this count.
-    pub bound: Position,
-}
 
 /// What to look at.
 #[derive(Debug, Clone)]
@@ -48,37 +37,6 @@ pub struct StatesRequest {
     pub limit: usize,
     /// How much memory it may take.
     pub memory: Memory,
-}
-
-/// One state.
-#[derive(Debug, Clone)]
-pub struct StateAt {
-    /// Which time.
-    pub moment: Moment,
-    /// The same, between its neighbours.
-    pub stop: Stop,
-    /// The snapshot it was folded from.
-    pub snapshot: String,
-    /// What it holds, by name.
-    pub namespaces: Vec<NamespaceState>,
-}
-
-/// A namespace of a state.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct NamespaceState {
-    /// Its name.
-    pub ns: Namespace,
-    /// Its documents (of a time series: its buckets).
-    pub documents: u64,
-    /// Documents that fulfil the condition.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub matching: Option<u64>,
-    /// The first of them, canonical Extended JSON.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub samples: Vec<serde_json::Value>,
-    /// The documents with the `_id` asked for, canonical Extended JSON.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub found: Vec<serde_json::Value>,
 }
 
 /// Looks at all of them.

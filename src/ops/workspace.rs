@@ -49,6 +49,8 @@ pub struct Workspace {
     /// How far the oplogs of the live sources reach, in the order they were given; none for one
     /// that could not be reached.
     pub windows: Vec<Window>,
+    /// Who answered for the live sources: the name of the set, and the member.
+    pub members: Vec<String>,
     /// The live sources, in the order they were given: those that can be followed.
     pub live: Vec<Live>,
     slices: Vec<Slice>,
@@ -84,8 +86,9 @@ impl Workspace {
         let secured = secure(&known, &case, meter)?;
         let mut paths: Vec<PathBuf> = options.sources.iter().filter_map(Source::path).cloned().collect();
         let mut opened = source::open(&paths, &case.unpack_dir(), meter)?;
-        let (mut windows, mut live) = (Vec::new(), Vec::new());
+        let (mut windows, mut live, mut members) = (Vec::new(), Vec::new(), Vec::new());
         for (known, secured) in known.into_iter().zip(secured) {
+            members.extend(secured.set.as_ref().map(|set| format!("{} {}", set.name, set.member)));
             if let Some(last) = newest(&secured.slices)? {
                 live.push(Live { uri: known.uri, folder: secured.folder.clone(), last });
             }
@@ -106,7 +109,20 @@ impl Workspace {
         let index = Mutex::new(None);
         let Opened { snapshots, notes, .. } = opened;
         let accepted = options.accept_unproven.clone();
-        Ok(Workspace { case, snapshots, infos, oplog, notes, paths, windows, live, slices, accepted, index })
+        Ok(Workspace {
+            case,
+            snapshots,
+            infos,
+            oplog,
+            notes,
+            paths,
+            windows,
+            members,
+            live,
+            slices,
+            accepted,
+            index,
+        })
     }
 
     /// The same with what has come since from the sources that are followed. Jobs that still hold
@@ -132,6 +148,7 @@ impl Workspace {
             notes: self.notes.clone(),
             paths: self.paths.clone(),
             windows: self.windows.clone(),
+            members: self.members.clone(),
             live: self.live.clone(),
             slices,
             accepted: self.accepted.clone(),

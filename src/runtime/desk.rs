@@ -5,12 +5,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::folds::folds;
 use super::list::{List, select};
 use super::log::Log;
+use super::shown::Shown;
 use crate::app::Msg;
+use crate::app::document::DocumentRef;
+use crate::app::folding::{Fold, Folding};
+use crate::app::list::View;
 use crate::app::live::LiveNews;
+use crate::domain::burst::Burst;
 use crate::domain::query;
 use crate::domain::{Error, Position, Result, progress::Meter};
+use crate::ops::history::History;
 use crate::ops::memory::Memory;
 use crate::ops::{OpenOptions, Workspace};
 use crate::source::live::follow::{News, follow};
@@ -28,6 +35,10 @@ pub struct Desk {
     log: Option<Arc<Log>>,
     workspace: Mutex<Option<Arc<Workspace>>>,
     filtered: Mutex<Option<(String, Arc<Vec<u64>>)>>,
+    bursts: Mutex<Arc<Vec<Burst>>>,
+    folds: Mutex<Option<(Option<String>, Arc<Vec<Fold>>)>>,
+    folding: Mutex<Option<(View, Arc<Folding>)>>,
+    history: Mutex<Option<(DocumentRef, Arc<History>)>>,
     /// Those who follow the live sources; there are none before these are open.
     following: Mutex<Vec<Meter>>,
 }
@@ -63,7 +74,69 @@ impl Desk {
         let workspace = Arc::new(workspace);
         *lock(&self.workspace) = Some(Arc::clone(&workspace));
         *lock(&self.filtered) = None;
+        *lock(&self.history) = None;
+        self.forget_folds();
         workspace
+    }
+
+    /// Whether this is the filter of the last time.
+    pub fn is_filtered(&self, text: &str) -> bool {
+        lock(&self.filtered).as_ref().is_some_and(|(known, _)| known == text)
+    }
+
+    /// Puts the bursts in place that lists are folded by.
+    ///
+    /// Their numbers are in the order of time: what comes later changes none of them.
+    pub fn put_bursts(&self, mut bursts: Vec<Burst>) {
+        bursts.sort_by_key(|burst| (burst.first, burst.last));
+        *lock(&self.bursts) = Arc::new(bursts);
+        self.forget_folds();
+    }
+
+    fn forget_folds(&self) {
+        *lock(&self.folds) = None;
+        *lock(&self.folding) = None;
+    }
+
+    /// A list as it is shown.
+    pub fn shown(&self, view: &View, meter: &Meter) -> Result<Shown> {
+        let list = self.list(view.filter.as_deref(), meter)?;
+        let bursts = Arc::clone(&lock(&self.bursts));
+        let open = view.open.clone();
+        if !view.folded {
+            return Ok(Shown { list, folding: None, bursts, open });
+        }
+        let known = lock(&self.folding).clone().filter(|(known, _)| known == view);
+        if let Some((_, folding)) = known {
+            return Ok(Shown { list, folding: Some(folding), bursts, open });
+        }
+        let known = lock(&self.folds).clone().filter(|(known, _)| *known == view.filter);
+        let folds = match known {
+            Some((_, folds)) => folds,
+            None => {
+                let folds = Arc::new(folds(&list, &bursts, meter)?);
+                *lock(&self.folds) = Some((view.filter.clone(), Arc::clone(&folds)));
+                folds
+            }
+        };
+        let folding = Arc::new(Folding::new(folds.to_vec(), &view.open, list.len()));
+        *lock(&self.folding) = Some((view.clone(), Arc::clone(&folding)));
+        Ok(Shown { list, folding: Some(folding), bursts, open })
+    }
+
+    /// The history of a document: as the last time, or followed anew.
+    pub fn history(
+        &self,
+        of: &DocumentRef,
+        follow: impl FnOnce() -> Result<History>,
+    ) -> Result<Arc<History>> {
+        let known = lock(&self.history).clone().filter(|(known, _)| known == of);
+        if let Some((_, history)) = known {
+            return Ok(history);
+        }
+        let history = Arc::new(follow()?);
+        *lock(&self.history) = Some((of.clone(), Arc::clone(&history)));
+        Ok(history)
     }
 
     /// Follows the live sources from now on, and no others; what happens is told.

@@ -10,8 +10,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::desk::Desk;
 use super::exec::{Exec, Left};
+use super::ground::{FAREWELL, Question, Taken};
 use super::screen::{Screen, blank};
-use super::{Options, input, looks, terminal};
+use super::{Options, ThemeChoice, input, looks, terminal};
 use crate::app::{self, Effect, Model, Msg};
 use crate::domain::{Error, Result};
 use crate::ui::{self, Charset, HitMap, Theme};
@@ -28,6 +29,8 @@ struct Loop {
     exec: Exec,
     screen: Screen,
     theme: Theme,
+    choice: ThemeChoice,
+    ground: Question,
     charset: Charset,
     hits: HitMap,
     began: Instant,
@@ -73,14 +76,23 @@ pub async fn run(model: Model, options: Options) -> Result<()> {
         model,
         exec: Exec::new(desk, tell),
         screen: Screen::new(),
-        theme: looks::theme(options.theme),
+        theme: looks::theme(options.theme, None),
+        choice: options.theme,
+        ground: Question::none(),
         charset: looks::charset(options.ascii),
         hits: HitMap::default(),
         began: now,
         drawn: now.checked_sub(FRAME).unwrap_or(now),
         dirty: true,
     };
+    if looks::depends_on_ground(options.theme) {
+        this.ground =
+            Question::ask(&mut std::io::stdout()).map_err(|e| Error::failed("asking the terminal", "", e))?;
+    }
     let ended = this.turn(&mut signals, told, is_gone).await;
+    if this.ground.is_open() && matches!(ended, Ok(End::Quit)) {
+        terminal::discard(FAREWELL);
+    }
     drop(guard);
     match ended? {
         End::Quit => Ok(()),
@@ -177,6 +189,15 @@ impl Loop {
     }
 
     fn event(&mut self, event: &Event) -> Vec<Effect> {
+        match self.ground.take(event) {
+            Taken::Not => {}
+            Taken::Part => return Vec::new(),
+            Taken::Answer(ground) => {
+                self.theme = looks::theme(self.choice, ground);
+                self.dirty = true;
+                return Vec::new();
+            }
+        }
         input::messages(event, &self.hits).into_iter().flat_map(|msg| self.take(msg)).collect()
     }
 

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::desk::Desk;
 use super::restoring::{self, Connection};
-use super::{clipboard, work};
+use super::{clipboard, keeping, work};
 use crate::app::effect::RestoreRequest;
 use crate::app::{Answer, Copy, Effect, JobEvent, JobId, Msg, Slot, Work};
 use crate::domain::progress::Meter;
@@ -59,11 +59,15 @@ impl Exec {
                 }
             }
             Effect::Restore { job, request } => self.restore(job, request),
+            Effect::Export { job, what, path } => {
+                self.measured(job, move |desk, meter, _| keeping::write(desk, &what, &path, meter));
+            }
             Effect::CancelRestore => self.cancel_restore.store(true, Ordering::Relaxed),
             Effect::Copy(what) => {
-                let copied = self.text(what).and_then(|text| clipboard::copy(&text));
-                // The loop lives as long as this does: it takes the message.
-                let _ = self.tell.send(Msg::Copied(copied));
+                let (text, tell) = (self.text(what), self.tell.clone());
+                tokio::task::spawn_blocking(move || {
+                    let _ = tell.send(Msg::Copied(text.and_then(|text| clipboard::copy(&text))));
+                });
             }
             Effect::Suspend => return Left::Suspend,
             Effect::Redraw => return Left::Redraw,
@@ -88,18 +92,32 @@ impl Exec {
     }
 
     fn start(&mut self, job: JobId, work: Work) {
+        self.desk.note(&format!("{job:?} {work:?}"));
+        let told = self.tell.clone();
+        self.measured(job, move |desk, meter, tell| {
+            let answer = work::answer(desk, &work, meter, tell)?;
+            if work == Work::Open {
+                desk.follow(&told)?;
+            }
+            Ok(answer)
+        });
+    }
+
+    /// Starts what can be measured and cancelled; what ran in its slot is cancelled.
+    fn measured<R>(&mut self, job: JobId, run: R)
+    where
+        R: FnOnce(&Desk, &Meter, &dyn Fn(Answer)) -> Result<Answer> + Send + 'static,
+    {
         let meter = Meter::default();
         if let Some((_, old)) = self.running.insert(job.slot, (job, meter.clone())) {
             old.cancel();
         }
-        self.desk.note(&format!("{job:?} {work:?}"));
         let (desk, tell) = (Arc::clone(&self.desk), self.tell.clone());
         self.spawn(job, move || {
-            let answer = work::answer(&desk, &work, &meter)?;
-            if work == Work::Open {
-                desk.follow(&tell)?;
-            }
-            Ok(answer)
+            let part = |answer| {
+                let _ = tell.send(Msg::Job(job, JobEvent::Part(answer)));
+            };
+            run(&desk, &meter, &part)
         });
     }
 

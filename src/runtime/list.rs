@@ -30,18 +30,17 @@ impl List {
         self.rows.as_ref().map_or(self.index.len(), |rows| rows.len() as u64)
     }
 
-    /// The first row at or behind a position.
-    pub fn locate(&self, pos: Position) -> Option<u64> {
+    /// The first row at or behind a position; the length where there is none.
+    pub fn at_or_behind(&self, pos: Position) -> u64 {
         let row = self.index.lower_bound(pos);
-        let found = match &self.rows {
+        match &self.rows {
             None => row,
             Some(rows) => rows.partition_point(|r| *r < row) as u64,
-        };
-        (found < self.len()).then_some(found)
+        }
     }
 
     /// The row of the index that a row of the list is.
-    fn global(&self, row: u64) -> Option<u64> {
+    pub fn global(&self, row: u64) -> Option<u64> {
         match &self.rows {
             None => (row < self.index.len()).then_some(row),
             Some(rows) => rows.get(usize::try_from(row).ok()?).copied(),
@@ -75,10 +74,9 @@ impl List {
         counts
     }
 
-    /// Decodes rows.
-    pub fn ops(&self, start: u64, count: u64) -> Result<Vec<Op>> {
-        let rows = (start..start.saturating_add(count)).map_while(|row| self.global(row));
-        rows.map(|row| self.index.op(row).map(|op| op.to_op())).collect()
+    /// Decodes a row.
+    pub fn op(&self, row: u64) -> Result<Option<Op>> {
+        self.with(row, |op| op.to_op())
     }
 
     /// Does something with one row, decoded as far as needed.
@@ -86,19 +84,27 @@ impl List {
         self.global(row).map(|row| self.index.op(row).map(|op| then(&op))).transpose()
     }
 
-    /// The next row that a filter matches, or the one before; goes round at the end.
-    pub fn search(&self, filter: &Filter, from: u64, forward: bool, meter: &Meter) -> Result<Option<u64>> {
+    /// The next row that a filter matches, or the one before, but for those to skip; goes round
+    /// at the end.
+    pub fn search(
+        &self,
+        filter: &Filter,
+        from: u64,
+        forward: bool,
+        skip: &dyn Fn(u64) -> bool,
+        meter: &Meter,
+    ) -> Result<Option<u64>> {
         meter.enter(Phase::Fold, self.index.len());
         let Some(here) = self.global(from) else { return Ok(None) };
         if forward {
-            return match self.first(filter, here + 1, meter)? {
+            return match self.first(filter, here + 1, skip, meter)? {
                 Some(row) => Ok(Some(row)),
-                None => self.first(filter, 0, meter),
+                None => self.first(filter, 0, skip, meter),
             };
         }
         let (mut before, mut last) = (None, None);
         self.index.search(filter, 0, meter, &mut |row| {
-            if let Some(found) = self.local(row) {
+            if let Some(found) = self.local(row).filter(|found| !skip(*found)) {
                 last = Some(found);
                 if row < here {
                     before = last;
@@ -112,10 +118,16 @@ impl List {
     }
 
     /// The first row of the list that a filter matches, from a row of the index on.
-    fn first(&self, filter: &Filter, from: u64, meter: &Meter) -> Result<Option<u64>> {
+    fn first(
+        &self,
+        filter: &Filter,
+        from: u64,
+        skip: &dyn Fn(u64) -> bool,
+        meter: &Meter,
+    ) -> Result<Option<u64>> {
         let mut found = None;
         self.index.search(filter, from, meter, &mut |row| {
-            found = self.local(row);
+            found = self.local(row).filter(|found| !skip(*found));
             Ok(if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         Ok(found)
@@ -131,11 +143,4 @@ pub fn select(index: &OpIndex, filter: &Filter, meter: &Meter) -> Result<Vec<u64
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(rows)
-}
-
-/// Ops at or behind a position: how many, and by namespace, the largest first.
-pub fn behind(index: &OpIndex, pos: Position) -> (u64, Vec<(String, u64)>) {
-    let rows = index.lower_bound(pos)..index.len();
-    let all = rows.end - rows.start;
-    (all, index.count_namespaces(rows).into_iter().map(|(ns, n)| (ns.to_string(), n)).collect())
 }

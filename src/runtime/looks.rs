@@ -2,6 +2,7 @@
 
 use std::env;
 
+use super::ground::Ground;
 use crate::ui::{Charset, Palette, Theme};
 
 /// A palette by name.
@@ -20,6 +21,8 @@ pub enum Mouse {
     /// Unless the terminal is far away.
     #[default]
     Auto,
+    /// Also where the terminal is far away.
+    On,
     /// Never.
     Off,
 }
@@ -33,8 +36,9 @@ impl std::str::FromStr for ThemeChoice {
             "dark" => ThemeChoice::Of(Palette::Dark),
             "light" => ThemeChoice::Of(Palette::Light),
             "ansi" => ThemeChoice::Of(Palette::Ansi),
+            "ansi-light" => ThemeChoice::Of(Palette::AnsiLight),
             "mono" => ThemeChoice::Of(Palette::Mono),
-            _ => return Err("it is none of auto, dark, light, ansi, mono".into()),
+            _ => return Err("it is none of auto, dark, light, ansi, ansi-light, mono".into()),
         })
     }
 }
@@ -45,8 +49,9 @@ impl std::str::FromStr for Mouse {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "auto" => Ok(Mouse::Auto),
+            "on" => Ok(Mouse::On),
             "off" => Ok(Mouse::Off),
-            _ => Err("it is neither auto nor off".into()),
+            _ => Err("it is none of auto, on, off".into()),
         }
     }
 }
@@ -55,23 +60,39 @@ fn is_set(name: &str) -> bool {
     env::var_os(name).is_some_and(|v| !v.is_empty())
 }
 
+/// Whether the terminal's background decides how things look. A console without colours of its
+/// own choice need not be asked.
+pub fn depends_on_ground(choice: ThemeChoice) -> bool {
+    let dumb = env::var("TERM").is_ok_and(|term| term == "linux" || term == "dumb");
+    choice == ThemeChoice::Auto && !is_set("NO_COLOR") && !dumb
+}
+
 /// The palette. `NO_COLOR` wins over everything; many colours are used only where the terminal
-/// says that it has them and what its background is.
-pub fn theme(choice: ThemeChoice) -> Theme {
+/// says that it has them and what its background is: when asked, or in its environment.
+pub fn theme(choice: ThemeChoice, ground: Option<Ground>) -> Theme {
     let palette = match choice {
         _ if is_set("NO_COLOR") => Palette::Mono,
         ThemeChoice::Of(palette) => palette,
         ThemeChoice::Auto => {
             let many = env::var("COLORTERM").is_ok_and(|v| v == "truecolor" || v == "24bit");
-            let ground = env::var("COLORFGBG").ok();
-            match ground.as_deref().and_then(|v| v.rsplit(';').next()) {
-                Some("7" | "15") if many => Palette::Light,
-                Some(n) if many && n.parse::<u8>().is_ok() => Palette::Dark,
-                _ => Palette::Ansi,
+            match (many, ground.or_else(said)) {
+                (true, Some(Ground::Light)) => Palette::Light,
+                (true, Some(Ground::Dark)) => Palette::Dark,
+                (false, Some(Ground::Light)) => Palette::AnsiLight,
+                (_, None) | (false, Some(Ground::Dark)) => Palette::Ansi,
             }
         }
     };
     Theme { palette }
+}
+
+/// What the environment says of the background: ink and ground as numbers of the 16 colours.
+fn said() -> Option<Ground> {
+    let colours = env::var("COLORFGBG").ok()?;
+    match colours.rsplit(';').next()?.parse::<u8>().ok()? {
+        7 | 15 => Some(Ground::Light),
+        _ => Some(Ground::Dark),
+    }
 }
 
 /// Which characters can be shown: UTF-8 if the locale says so, and nobody wants ASCII.
@@ -87,5 +108,9 @@ pub fn charset(ascii: bool) -> Charset {
 
 /// Whether to listen to the mouse.
 pub fn mouse(choice: Mouse) -> bool {
-    choice == Mouse::Auto && !is_set("SSH_TTY") && !is_set("SSH_CONNECTION")
+    match choice {
+        Mouse::Auto => !is_set("SSH_TTY") && !is_set("SSH_CONNECTION"),
+        Mouse::On => true,
+        Mouse::Off => false,
+    }
 }

@@ -6,14 +6,21 @@ mod clipboard;
 mod desk;
 mod events;
 mod exec;
+mod folds;
+mod ground;
 mod input;
+mod keeping;
 mod list;
 pub mod log;
 mod looks;
+mod past;
+mod preview;
 mod restoring;
 mod screen;
+mod shown;
 pub mod terminal;
 mod work;
+mod zone;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -68,6 +75,7 @@ pub fn run(options: Options) -> Result<()> {
         marked: options.marked,
         log: options.log.as_ref().map_or_else(String::new, |log| log.path().display().to_string()),
         version: env!("CARGO_PKG_VERSION").into(),
+        zone: zone::of_this_machine(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

@@ -11,6 +11,7 @@ use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::terminal;
 use crate::domain::{Error, Result};
 
 /// The screen.
@@ -42,6 +43,7 @@ impl Screen {
 
     /// Shows a buffer.
     pub fn show(&mut self, next: Buffer) -> Result<()> {
+        let _whole = terminal::writing();
         queue!(self.backend, BeginSynchronizedUpdate).map_err(failed)?;
         let shown = self.shown.take().filter(|shown| shown.area == next.area);
         let shown = match shown {

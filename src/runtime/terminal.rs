@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crossterm::cursor::{Hide, Show};
 use crossterm::event::{
@@ -15,6 +17,23 @@ use crate::domain::{Error, Result};
 /// Whether the terminal is taken right now, and whether with the mouse.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 static MOUSE: AtomicBool = AtomicBool::new(false);
+
+/// Held while something is written that must not be torn apart: a frame, a text for the clipboard.
+pub fn writing() -> MutexGuard<'static, ()> {
+    static WRITING: Mutex<()> = Mutex::new(());
+    WRITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for something to read, at most so long, and throws it away: the answer to a question
+/// must not be typed into the shell.
+pub fn discard(patience: Duration) {
+    let stdin = io::stdin();
+    let mut fds = [rustix::event::PollFd::new(&stdin, rustix::event::PollFlags::IN)];
+    let patience = rustix::event::Timespec { tv_sec: 0, tv_nsec: patience.subsec_nanos().into() };
+    if rustix::event::poll(&mut fds, Some(&patience)).is_ok_and(|n| n > 0) {
+        let _ = rustix::termios::tcflush(&stdin, rustix::termios::QueueSelector::IFlush);
+    }
+}
 
 /// The terminal is taken as long as this lives.
 #[derive(Debug)]

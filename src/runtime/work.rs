@@ -2,95 +2,116 @@
 //! can be cancelled by its meter.
 
 use super::desk::{Desk, filter};
-use super::list::behind;
-use crate::app::data::{Bars, Base, Diff, Documents, Indexed, Opened, Page, StopFacts, Target, Text};
+use super::{keeping, past, preview};
+use crate::app::data::{Bars, Base, Indexed, Opened, StopFacts, Target, Text};
 use crate::app::effect::{Direction, RestoreRequest};
+use crate::app::list::{Listed, Page};
 use crate::app::{Answer, Work, values};
-use crate::domain::namespace::Glob;
-use crate::domain::position::Place;
 use crate::domain::progress::Meter;
-use crate::domain::stop::{Side, StopRequest, other_tools};
+use crate::domain::stop::other_tools;
 use crate::domain::{Position, Result};
-use crate::ops::diff::{DiffRequest, diff};
 use crate::ops::plan::{PlanRequest, plan, stop_at};
 use crate::ops::preflight::look;
 use crate::ops::rows::{Row, document_json};
 use crate::ops::walk::WalkOptions;
-use crate::ops::{Workspace, suspects};
+use crate::ops::{Workspace, after, findings, marks, suspects};
 use crate::target::find_mongod;
 
-/// How many documents of a namespace are shown.
-const DOCUMENTS: usize = 500;
-
-/// Answers one question.
-pub fn answer(desk: &Desk, work: &Work, meter: &Meter) -> Result<Answer> {
+/// Answers one question; parts of the answer that are there before it go to `tell`.
+pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) -> Result<Answer> {
     match work {
         Work::Open => {
             let workspace = desk.put_workspace(Workspace::open(&desk.open, meter)?);
-            Ok(Answer::Opened(Box::new(opened(desk, &workspace))))
+            Ok(Answer::Opened(Box::new(opened(desk, &workspace)?)))
         }
         Work::Grow => {
             let grown = desk.workspace()?.grown(meter)?;
             // The one before serves all others until this one is ready.
             let ops = grown.index(meter)?.len();
-            let opened = opened(desk, &desk.put_workspace(grown));
+            let opened = opened(desk, &desk.put_workspace(grown))?;
             Ok(Answer::Grown(Box::new(opened), Indexed { ops }))
         }
         Work::Index => {
             let index = desk.workspace()?.index(meter)?;
             Ok(Answer::Indexed(Indexed { ops: index.len() }))
         }
-        Work::Suspects => Ok(Answer::Suspects(suspects::suspects(&*desk.workspace()?, meter)?)),
-        Work::Filter { query } => Ok(Answer::Filtered(desk.list(Some(query), meter)?.len())),
-        Work::Search { query, filter: list, from, direction } => {
+        Work::Suspects => {
+            let workspace = desk.workspace()?;
+            let mut bursts = suspects::bursts(&workspace, meter)?;
+            findings::suspects(&workspace, &bursts)?;
+            desk.put_bursts(bursts.clone());
+            bursts.retain(|burst| burst.ordinary.is_none());
+            Ok(Answer::Suspects(bursts))
+        }
+        Work::List { view, at } => {
+            let is_new = view.filter.as_deref().filter(|text| !desk.is_filtered(text));
+            let shown = desk.shown(view, meter)?;
+            if let Some(query) = is_new {
+                findings::search(&*desk.workspace()?, query, shown.list.len())?;
+            }
+            let (len, ops, row) = (shown.len(), shown.list.len(), shown.anchor(*at));
+            Ok(Answer::Listed(Listed { view: view.clone(), len, ops, row }))
+        }
+        Work::Search { query, view, from, direction } => {
             let wanted = filter(&*desk.workspace()?, query)?;
-            let list = desk.list(list.as_deref(), meter)?;
-            Ok(Answer::Found(list.search(&wanted, *from, *direction == Direction::Forward, meter)?))
+            let shown = desk.shown(view, meter)?;
+            Ok(Answer::Found(shown.search(&wanted, *from, *direction == Direction::Forward, meter)?))
         }
-        Work::Locate { filter, pos } => {
-            Ok(Answer::Located(desk.list(filter.as_deref(), meter)?.locate(*pos)))
-        }
-        Work::Rows { filter, start, count } => {
-            let ops = desk.list(filter.as_deref(), meter)?.ops(*start, *count)?;
-            Ok(Answer::Rows(Page { start: *start, ops }))
+        Work::Locate { view, pos } => Ok(Answer::Located(desk.shown(view, meter)?.locate(*pos))),
+        Work::Rows { view, start, count } => {
+            let lines = desk.shown(view, meter)?.lines(*start, *count)?;
+            Ok(Answer::Rows(Page { start: *start, lines }))
         }
         Work::Bars { filter, axis } => {
             let counts = desk.list(filter.as_deref(), meter)?.bars(axis);
             Ok(Answer::Bars(Bars { axis: *axis, counts }))
         }
-        Work::Detail { filter, row } => {
-            let text = desk.list(filter.as_deref(), meter)?.with(*row, detail)?;
+        Work::Detail { view, row } => {
+            let shown = desk.shown(view, meter)?;
+            let row = shown.row_behind(*row);
+            let text = row.map(|row| shown.list.with(row, detail)).transpose()?.flatten();
             Ok(Answer::Detail(text.unwrap_or_default()))
         }
+        Work::Change { view, row } => {
+            past::change(desk, view, *row, meter).map(|change| Answer::Change(Box::new(change)))
+        }
+        Work::History { of } => {
+            past::versions(desk, of, meter).map(|versions| Answer::History(Box::new(versions)))
+        }
+        Work::Version { of, number } => {
+            past::version(desk, of, *number, meter).map(|change| Answer::Version(Box::new(change)))
+        }
+        Work::After { bound, snapshot } => {
+            let workspace = desk.workspace()?;
+            let until = until(&workspace, snapshot.as_deref(), *bound)?;
+            let found = after::after(&workspace, *bound, until, meter)?;
+            Ok(Answer::After(Box::new(found)))
+        }
+        Work::Decide { bound, snapshot } => {
+            findings::stop(&*desk.workspace()?, *bound, snapshot.as_deref())?;
+            Ok(Answer::Decided)
+        }
         Work::Stop { bound } => stop(desk, *bound, meter),
-        Work::Diff { bound, snapshot } => {
-            let mut found = diff(&*desk.workspace()?, &diff_request(desk, *bound, snapshot, &[], 0), meter)?;
-            // What changes most comes first; a collection that comes or goes before all others.
-            found.namespaces.sort_by_key(|n| {
-                let documents = n.comes_back + n.changes_back + n.goes_away;
-                (n.collection.is_empty(), std::cmp::Reverse(documents), n.ns.clone())
-            });
-            let answer = Diff { stop: *bound, against: found.against, namespaces: found.namespaces };
-            Ok(Answer::Diff(Box::new(answer)))
+        Work::Diff { of } => preview::numbers(desk, of, meter),
+        Work::Documents { of, ns, filter, skip } => {
+            preview::documents(desk, of, ns, filter.as_deref(), *skip, meter, tell)
         }
-        Work::Documents { bound, snapshot, ns } => {
-            let request = diff_request(desk, *bound, snapshot, std::slice::from_ref(ns), DOCUMENTS);
-            let mut found = diff(&*desk.workspace()?, &request, meter)?;
-            // A name may hold an asterisk, which a glob takes for more than itself.
-            found.documents.retain(|document| document.ns.to_string() == *ns);
-            Ok(Answer::Documents(Documents { documents: found.documents, limited: found.limited }))
-        }
+        Work::SetMark { name, pos, note } => keeping::set_mark(desk, name, *pos, note.as_deref()),
+        Work::RemoveMark { name } => keeping::remove_mark(desk, name),
+        Work::Note { text } => keeping::note(desk, text),
+        Work::Journal => keeping::journal(desk),
+        Work::States(question) => keeping::states_at(desk, question, meter),
         Work::Plan(request) => planned(desk, request, meter),
     }
 }
 
-fn opened(desk: &Desk, workspace: &Workspace) -> Opened {
+fn opened(desk: &Desk, workspace: &Workspace) -> Result<Opened> {
     let bases = workspace
         .infos
         .iter()
         .map(|info| Base { valid: workspace.valid_stops(info), info: info.clone() })
         .collect();
-    Opened {
+    Ok(Opened {
         case: workspace.case.root().display().to_string(),
         bases,
         segments: workspace.segments().to_vec(),
@@ -100,7 +121,27 @@ fn opened(desk: &Desk, workspace: &Workspace) -> Opened {
         first: workspace.oplog.first().map(|at| at.pos),
         last: workspace.oplog.last().map(|at| at.pos),
         targets: targets(desk, workspace),
-    }
+        marks: marks::all(&workspace.case)?,
+        live: workspace.members.clone(),
+        chosen: chosen(workspace)?,
+    })
+}
+
+/// The stop that the case remembers, where it is one of this oplog.
+fn chosen(workspace: &Workspace) -> Result<Option<(Position, Option<String>)>> {
+    let (Some(first), Some(last)) = (workspace.oplog.first(), workspace.oplog.last()) else {
+        return Ok(None);
+    };
+    let known = findings::chosen_stop(workspace)?;
+    Ok(known.filter(|(bound, _)| (first.pos..=last.pos.next()).contains(bound)))
+}
+
+/// Just past the last operation that joins on to the base of a stop without a gap.
+fn until(workspace: &Workspace, snapshot: Option<&str>, bound: Position) -> Result<Position> {
+    let base = crate::ops::plan::base(workspace, snapshot, bound)?;
+    let info = workspace.infos.iter().find(|info| info.id == base.id);
+    let valid = info.and_then(|info| workspace.valid_stops(info));
+    Ok(valid.map_or_else(|| workspace.last().next(), |valid| valid.last))
 }
 
 /// Where a restore can go: a server of our own where there is a mongod, a dump directory always.
@@ -110,43 +151,24 @@ fn targets(desk: &Desk, workspace: &Workspace) -> Vec<Target> {
     if let Ok(mongod) = &mongod {
         let (a, b, c) = mongod.version;
         let what = format!("a mongod {a}.{b}.{c} of its own on 127.0.0.1, with a password");
-        out.push(Target { spec: "isolated".into(), what });
+        out.push(Target { spec: "isolated".into(), what, theirs: None });
     }
     let what = match &mongod {
         Ok(_) => "a mongodump directory, made new; no server is needed".to_owned(),
         Err(_) => "a mongodump directory, made new: there is no mongod on this machine".to_owned(),
     };
-    out.push(Target { spec: format!("dump:{}", workspace.case.root().join("dumps").display()), what });
+    let spec = format!("dump:{}", workspace.case.root().join("dumps").display());
+    out.push(Target { spec, what, theirs: None });
     out
 }
 
 fn stop(desk: &Desk, bound: Position, meter: &Meter) -> Result<Answer> {
     let workspace = desk.workspace()?;
     let found = stop_at(&workspace, bound)?;
-    let (left_out, by_namespace) = behind(&*workspace.index(meter)?, bound);
+    let index = workspace.index_so_far(meter)?;
+    let left_out = index.len() - index.lower_bound(bound);
     let tools = other_tools(bound, found.last_applied.as_ref().map(|op| op.pos));
-    Ok(Answer::Stop(Box::new(StopFacts { stop: found, tools, left_out, by_namespace })))
-}
-
-fn before(bound: Position) -> StopRequest {
-    StopRequest { side: Side::Before, place: Place::At(bound) }
-}
-
-fn diff_request(
-    desk: &Desk,
-    bound: Position,
-    snapshot: &Option<String>,
-    ns: &[String],
-    limit: usize,
-) -> DiffRequest {
-    DiffRequest {
-        stop: before(bound),
-        against: None,
-        snapshot: snapshot.clone(),
-        ns: ns.iter().map(Glob::new).collect(),
-        limit,
-        walk: WalkOptions { memory: desk.memory, ..WalkOptions::default() },
-    }
+    Ok(Answer::Stop(Box::new(StopFacts { stop: found, tools, left_out })))
 }
 
 /// The plan. A dump directory is named here, and is one that does not exist yet.
@@ -156,7 +178,7 @@ fn planned(desk: &Desk, request: &RestoreRequest, meter: &Meter) -> Result<Answe
         None => request.target.clone(),
     };
     let wanted = PlanRequest {
-        stop: before(request.bound),
+        stop: preview::before(request.bound),
         snapshot: request.snapshot.clone(),
         walk: WalkOptions { memory: desk.memory, ..WalkOptions::default() },
         target,
@@ -169,6 +191,8 @@ fn planned(desk: &Desk, request: &RestoreRequest, meter: &Meter) -> Result<Answe
     if let Some(refusal) = refusal {
         return Err(refusal);
     }
+    let until = until(&workspace, Some(&planned.plan.snapshot.id), request.bound)?;
+    findings::plan(&workspace, &planned.plan, &after::after(&workspace, request.bound, until, meter)?)?;
     Ok(Answer::Plan(Box::new(planned.plan)))
 }
 

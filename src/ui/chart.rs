@@ -115,7 +115,7 @@ fn filled(n: u32, most: u32, quarters: usize) -> usize {
     1 + (share * (quarters - 1) as f64).round() as usize
 }
 
-/// Gaps, snapshots, suspects and the stop, the more important ones over the others.
+/// Gaps, snapshots, suspects, marks and the stop, the more important ones over the others.
 pub fn marks(c: &mut Canvas, model: &Model, opened: &Opened, axis: Axis, strip: Area) {
     let put = |c: &mut Canvas, n: u16, glyph: Glyph, role: Role| {
         let text = c.glyph(glyph);
@@ -134,6 +134,11 @@ pub fn marks(c: &mut Canvas, model: &Model, opened: &Opened, axis: Axis, strip: 
     for burst in model.suspects.bursts() {
         if let Some(n) = axis.bar_of(burst.first) {
             put(c, n, Glyph::Suspect, Role::Goes);
+        }
+    }
+    for mark in &model.marks.list {
+        if let Some(n) = axis.bar_of(mark.pos) {
+            put(c, n, Glyph::Mark, Role::Mark);
         }
     }
     if let Some(n) = model.choice.stop.and_then(|stop| axis.bar_of(stop)) {

@@ -23,7 +23,10 @@ pub fn title(screen: Screen) -> &'static str {
         Screen::Snapshots => "Snapshots",
         Screen::Timeline => "Timeline",
         Screen::Suspects => "Suspects",
+        Screen::History => "History",
         Screen::Preview => "Preview",
+        Screen::Marks => "Marks",
+        Screen::States => "States",
         Screen::Plan => "Plan",
         Screen::Restore => "Restore",
     }
@@ -32,19 +35,16 @@ pub fn title(screen: Screen) -> &'static str {
 /// Where one is: program, source, read-only, the time.
 pub fn header(c: &mut Canvas, model: &Model) {
     let size = c.area();
-    let clock = clock(model.utc);
+    let clock = clock(model);
     let right = width(&clock) + 12;
     c.text(size.w.saturating_sub(width(&clock)), 0, size.w, &clock, Role::Dim);
     c.text(size.w.saturating_sub(right), 0, 11, " READ-ONLY ", Role::Badge);
     let room = size.w.saturating_sub(right + 1);
     let x = c.text(0, 0, room, " pitstop ", Role::Brand);
-    let x = match model.start.demo {
-        true => c.text(x, 0, room.saturating_sub(x), " DEMO ", Role::Badge),
-        false => x,
-    };
+    let x = c.text(x, 0, room.saturating_sub(x), if model.start.demo { " DEMO " } else { "" }, Role::Badge);
     let x = match model.start.marked {
         "" => x,
-        word => c.text(x, 0, room.saturating_sub(x), &format!(" {word} "), Role::Badge),
+        word => c.text(x, 0, room.saturating_sub(x), &format!(" {word} "), Role::Alarm),
     };
     let x = match &model.live {
         None => x,
@@ -58,13 +58,28 @@ pub fn header(c: &mut Canvas, model: &Model) {
         }
     };
     let x = c.text(x + 1, 0, room.saturating_sub(x + 1), title(model.screen()), Role::Title);
-    c.text(x + 2, 0, room.saturating_sub(x + 2), &model.start.source, Role::Dim);
+    let source = match model.opened.value().map(|o| o.live.join(", ")) {
+        // Which set it is, and which of its members answered: what was typed may name others too.
+        Some(live) if !live.is_empty() => format!("{}  ({live})", model.start.source),
+        _ => model.start.source.clone(),
+    };
+    c.text(x + 2, 0, room.saturating_sub(x + 2), &source, Role::Dim);
 }
 
-/// `14:52 UTC`
-fn clock(utc: i64) -> String {
-    let minutes = utc.rem_euclid(86_400) / 60;
-    format!("{:02}:{:02} UTC", minutes / 60, minutes % 60)
+/// `14:52 UTC`, and local time where it is to be shown.
+fn clock(model: &Model) -> String {
+    let of = |secs: i64| {
+        let minutes = secs.rem_euclid(86_400) / 60;
+        format!("{:02}:{:02}", minutes / 60, minutes % 60)
+    };
+    let (utc, zone) = (model.utc, &model.start.zone);
+    match model.local {
+        true => {
+            let local = of(utc + i64::from(zone.offset(utc)));
+            format!("{} UTC  {local} {}", of(utc), zone.name(utc))
+        }
+        false => format!("{} UTC", of(utc)),
+    }
 }
 
 /// What is chosen: base, ops, stop, target; in as many words as there is room for.

@@ -34,6 +34,14 @@ pub enum Glyph {
     Covered,
     /// A suspect.
     Suspect,
+    /// A place that somebody has named.
+    Mark,
+    /// A folded burst.
+    Folded,
+    /// A burst that is open.
+    Opened,
+    /// An op of a burst that is open.
+    Member,
     /// Done.
     Done,
     /// Wrong.
@@ -53,7 +61,7 @@ pub enum Glyph {
 }
 
 /// All of them.
-pub const ALL: [Glyph; 18] = [
+pub const ALL: [Glyph; 22] = [
     Glyph::Rule,
     Glyph::Side,
     Glyph::Next,
@@ -64,6 +72,10 @@ pub const ALL: [Glyph; 18] = [
     Glyph::Gap,
     Glyph::Covered,
     Glyph::Suspect,
+    Glyph::Mark,
+    Glyph::Folded,
+    Glyph::Opened,
+    Glyph::Member,
     Glyph::Done,
     Glyph::Wrong,
     Glyph::Bar1,
@@ -96,8 +108,12 @@ impl Glyph {
             Glyph::Gap => ("\u{2591}", "x"),  // light shade
             Glyph::Covered => ("\u{28e4}", "="), // Braille, lower half
             Glyph::Suspect => ("!", "!"),
-            Glyph::Done => ("\u{2713}", "+"),  // check mark
-            Glyph::Wrong => ("\u{2717}", "x"), // ballot x
+            Glyph::Mark => ("\u{2691}", "*"),   // black flag
+            Glyph::Folded => ("\u{25b9}", "+"), // white right-pointing small triangle
+            Glyph::Opened => ("\u{25bf}", "-"), // white down-pointing small triangle
+            Glyph::Member => ("\u{2847}", ":"), // Braille, left column
+            Glyph::Done => ("\u{2713}", "+"),   // check mark
+            Glyph::Wrong => ("\u{2717}", "x"),  // ballot x
             Glyph::Bar1 => ("\u{28c0}", "."),
             Glyph::Bar2 => ("\u{28e4}", ":"),
             Glyph::Bar3 => ("\u{28f6}", "+"),

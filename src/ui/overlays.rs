@@ -6,10 +6,11 @@ use super::screens;
 use super::states;
 use super::theme::Role;
 use crate::app::actions::{self, HelpLine, Offer};
-use crate::app::overlay::{Confirm, Detail, Menu, Overlay, Palette, Prompt, Purpose};
+use crate::app::overlay::{Confirm, Detail, Help, Menu, Overlay, Palette};
+use crate::app::prompts::Prompt;
 use crate::app::view::{self, Area};
 use crate::app::window::Window;
-use crate::app::{Hit, Model, Slot};
+use crate::app::{Hit, Model};
 use crate::domain::position::time_of;
 use crate::domain::text::{count, visible};
 
@@ -17,12 +18,13 @@ use crate::domain::text::{count, visible};
 pub fn draw(c: &mut Canvas, model: &Model) {
     match model.overlays.last() {
         None => {}
-        Some(Overlay::Help(list)) => help(c, model, list),
+        Some(Overlay::Help(text)) => help(c, model, text),
         Some(Overlay::Palette(palette)) => draw_palette(c, model, palette),
         Some(Overlay::Confirm(confirm)) => draw_confirm(c, confirm),
         Some(Overlay::Prompt(prompt)) => draw_prompt(c, prompt),
         Some(Overlay::Menu(menu)) => draw_menu(c, menu),
         Some(Overlay::Detail(detail)) => draw_detail(c, model, detail),
+        Some(Overlay::Change(reading)) => screens::change(c, model, reading),
         Some(Overlay::Stop) => screens::stop(c, model),
         Some(Overlay::Errors(list)) => errors(c, model, list),
     }
@@ -47,11 +49,11 @@ fn size(c: &Canvas) -> (u16, u16) {
     (c.area().w, c.area().h)
 }
 
-fn help(c: &mut Canvas, model: &Model, list: &Window) {
+fn help(c: &mut Canvas, model: &Model, text: &Help) {
     let area = view::reader(size(c));
-    let inside = boxed(c, area, "Help   j k scroll   Esc closes");
+    let inside = boxed(c, area, "Help   j k scroll   / finds   Esc closes");
     let lines = actions::help(model);
-    let rows = list.top..lines.len() as u64;
+    let rows = text.list.top..lines.len() as u64;
     for (y, row) in (inside.y..inside.y + inside.h).zip(rows) {
         let Some(line) = usize::try_from(row).ok().and_then(|at| lines.get(at)) else { continue };
         match line {
@@ -64,6 +66,9 @@ fn help(c: &mut Canvas, model: &Model, list: &Window) {
             }
             HelpLine::Blank => {}
         }
+        if text.found.as_ref().is_some_and(|(_, at)| *at == Some(row)) {
+            c.paint(Area { y, h: 1, ..inside }, Role::Selected);
+        }
     }
 }
 
@@ -72,7 +77,7 @@ fn action_line(c: &mut Canvas, offer: &Offer, area: Area) {
     let (y, end) = (area.y, area.x + area.w);
     let role = if offer.disabled.is_some() { Role::Dim } else { Role::Key };
     let x = c.cell(area.x + 2, y, 16, &offer.keys, role, Align::Left) + 1;
-    let name = if area.w >= 90 { 26 } else { 20 };
+    let name = if area.w >= 90 { 26 } else { 22 };
     let role = if offer.disabled.is_some() { Role::Dim } else { Role::Text };
     let x = c.cell(x, y, name, offer.row.title, role, Align::Left) + 1;
     let text = match &offer.disabled {
@@ -126,7 +131,8 @@ fn draw_confirm(c: &mut Canvas, confirm: &Confirm) {
     let inner = wide.saturating_sub(4);
     let facts: Vec<String> = confirm.facts.iter().flat_map(|fact| states::wrap(fact, inner)).collect();
     let question = states::wrap(&confirm.question, inner);
-    let rows = u16::try_from(question.len() + facts.len() + 6).unwrap_or(u16::MAX);
+    let typed = if confirm.typed.is_some() { 2 } else { 0 };
+    let rows = u16::try_from(question.len() + facts.len() + 6 + typed).unwrap_or(u16::MAX);
     let area = view::overlay(size(c), (76, rows));
     let inside = boxed(c, area, "Sure?");
     let mut y = inside.y;
@@ -137,12 +143,16 @@ fn draw_confirm(c: &mut Canvas, confirm: &Confirm) {
     // Where there is little room the answers matter more than the last fact.
     let bottom = inside.y + inside.h;
     for line in &facts {
-        if y + 3 < bottom {
+        if usize::from(y) + 3 + typed < usize::from(bottom) {
             c.text(inside.x, y + 1, inside.w, line, Role::Text);
             y += 1;
         }
     }
     let y = bottom.saturating_sub(2);
+    if let Some((wanted, given)) = &confirm.typed {
+        let line = Area { y: y.saturating_sub(2), h: 1, ..inside };
+        field(c, line, &format!("type {wanted} to allow it: "), given.split());
+    }
     let mut x = inside.x;
     for (yes, text) in [(false, &confirm.no), (true, &confirm.yes)] {
         let chosen = confirm.on_yes == yes;
@@ -155,10 +165,11 @@ fn draw_confirm(c: &mut Canvas, confirm: &Confirm) {
         c.hit(button, Hit::Answer(yes));
         x = end + 2;
     }
+    let letters = if confirm.typed.is_some() { ["", ""] } else { [" or ", "n y"] };
     let keys = [
         ("Left Right", Role::Key),
-        (" or ", Role::Dim),
-        ("n y", Role::Key),
+        (letters[0], Role::Dim),
+        (letters[1], Role::Key),
         (" choose, ", Role::Dim),
         ("Enter", Role::Key),
         (" does what is chosen", Role::Dim),
@@ -169,24 +180,13 @@ fn draw_confirm(c: &mut Canvas, confirm: &Confirm) {
 fn draw_prompt(c: &mut Canvas, prompt: &Prompt) {
     let (w, h) = size(c);
     let area = Area { x: 0, y: h.saturating_sub(6), w, h: 4 };
-    let (title, hint) = match prompt.purpose {
-        Purpose::Search => ("Search", "jumps to the next op that matches"),
-        Purpose::Filter => ("Filter", "shows only the ops that match; nothing shows all"),
-        Purpose::GoTo => ("Go to", "14:30   -2h   2026-10-14T14:30:00Z   1791988867:1   end"),
-    };
+    let (title, hint) = prompt.purpose.title();
     let inside = boxed(c, area, &format!("{title}   {hint}"));
     field(c, inside, "> ", prompt.field.split());
     let below = Area { y: inside.y + 1, ..inside };
-    match (&prompt.problem, prompt.purpose) {
-        (Some(problem), _) => c.text(below.x, below.y, below.w, problem, Role::Bad),
-        (None, Purpose::GoTo) => c.text(below.x, below.y, below.w, "every time is UTC", Role::Dim),
-        (None, _) => c.text(
-            below.x,
-            below.y,
-            below.w,
-            "op:delete ns:shop.* id:42 after:14:00 before:15:00 size:>1k word /regex/ -not",
-            Role::Dim,
-        ),
+    match &prompt.problem {
+        Some(problem) => c.text(below.x, below.y, below.w, problem, Role::Bad),
+        None => c.text(below.x, below.y, below.w, prompt.purpose.example(), Role::Dim),
     };
 }
 
@@ -221,25 +221,32 @@ fn draw_detail(c: &mut Canvas, model: &Model, detail: &Detail) {
         area = view::overlay(size(c), (area.w, rows));
     }
     let inside = boxed(c, area, &detail.title);
-    if states::absent(c, model, inside, Slot::Detail, &detail.text) {
+    if states::absent(c, model, inside, detail.slot, &detail.text) {
         return;
     }
     let Some(text) = detail.text.value() else { return };
     let mut y = inside.y;
     let first = usize::try_from(detail.list.top).unwrap_or(usize::MAX);
-    for line in text.lines.iter().skip(first) {
-        let role = match line.chars().next() {
-            Some('+') => Role::Comes,
-            Some('-') => Role::Goes,
-            _ => Role::Text,
-        };
+    let found = detail.found.as_ref().and_then(|(_, at)| usize::try_from((*at)?).ok());
+    for (at, line) in text.lines.iter().enumerate().skip(first) {
         // What is longer than the box goes on below, so that nothing is out of reach.
         for part in pieces_of(line, inside.w) {
-            if y < inside.y + inside.h {
-                c.text(inside.x, y, inside.w, &part, role);
-                y += 1;
+            if y == inside.y + inside.h {
+                break;
             }
+            c.text(inside.x, y, inside.w, &part, line_role(line));
+            if found == Some(at) {
+                c.paint(Area { y, h: 1, ..inside }, Role::Selected);
+            }
+            y += 1;
         }
+        if y == inside.y + inside.h {
+            break;
+        }
+    }
+    if let Some((words, _)) = &detail.found {
+        let text = format!(" find {words} ");
+        c.text(area.x + 1, area.y + area.h - 1, (area.w / 2).saturating_sub(1), &text, Role::Dim);
     }
     let last = (detail.list.top + u64::from(inside.h)).min(text.lines.len() as u64);
     let place = format!(" {} of {} lines ", count(last), count(text.lines.len() as u64));
@@ -247,21 +254,41 @@ fn draw_detail(c: &mut Canvas, model: &Model, detail: &Detail) {
     c.text(x, area.y + area.h - 1, width(&place), &place, Role::Dim);
 }
 
+/// How a line of a difference looks, by its sign.
+pub fn line_role(line: &str) -> Role {
+    match line.chars().next() {
+        Some('+') => Role::Comes,
+        Some('-') => Role::Goes,
+        Some('!') => Role::Bad,
+        _ => Role::Text,
+    }
+}
+
 /// A line cut into pieces that fit, every character of it; the pieces behind the first are
 /// indented.
-fn pieces_of(line: &str, room: u16) -> Vec<String> {
+pub fn pieces_of(line: &str, room: u16) -> Vec<String> {
     let text = visible(line);
     if width(&text) <= room || room < 12 {
         return vec![text.into_owned()];
     }
-    let mut out = vec![String::new()];
-    for ch in text.chars() {
-        let mut encoded = [0; 4];
-        let wide = width(ch.encode_utf8(&mut encoded));
-        match out.last_mut() {
-            Some(last) if width(last) + wide <= room => last.push(ch),
-            _ => out.push(format!("    {ch}")),
-        }
+    let mut out = Vec::new();
+    let (mut rest, mut indent) = (text.as_ref(), "");
+    while !rest.is_empty() {
+        let room = room - width(indent);
+        // At the last blank that fits, if there is one not too far from the edge.
+        let fits = rest.char_indices().map(|(at, c)| at + c.len_utf8());
+        let end = fits
+            .take_while(|end| width(rest.get(..*end).unwrap_or_default()) <= room)
+            .last()
+            .unwrap_or(rest.len());
+        let front = rest.get(..end).unwrap_or_default();
+        let blank = front.rfind(' ').map(|at| at + 1);
+        let at = blank.filter(|at| {
+            end < rest.len() && end - at < 20 && !front.get(..*at).unwrap_or_default().trim().is_empty()
+        });
+        let (piece, after) = rest.split_at(at.unwrap_or(end));
+        out.push(format!("{indent}{piece}"));
+        (rest, indent) = (after, "    ");
     }
     out
 }
@@ -299,5 +326,27 @@ fn errors(c: &mut Canvas, model: &Model, list: &Window) {
             y += 1;
         }
         y += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_a_line_fit_and_lose_nothing() {
+        let line =
+            "  2026-10-14  compared the stop with another: 2130 documents 日本語日本語 and more of them";
+        for room in [12, 20, 33, 80] {
+            let pieces = pieces_of(line, room);
+            assert!(pieces.iter().all(|piece| width(piece) <= room), "{room}: {pieces:?}");
+            let squeeze = |s: &str| s.replace(' ', "");
+            assert_eq!(squeeze(&pieces.concat()), squeeze(line));
+        }
+        assert_eq!(
+            pieces_of(&"x".repeat(30), 12),
+            ["xxxxxxxxxxxx", "    xxxxxxxx", "    xxxxxxxx", "    xx"]
+        );
+        assert_eq!(pieces_of("eleven and twelve", 12), ["eleven and ", "    twelve"]);
     }
 }

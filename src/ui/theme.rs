@@ -19,6 +19,8 @@ pub enum Role {
     Brand,
     /// A word that must not be overlooked.
     Badge,
+    /// A word of warning that must not be overlooked.
+    Alarm,
     /// A key.
     Key,
     /// The highlighted row.
@@ -49,12 +51,13 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Role; 18] = [
+    pub const ALL: [Role; 19] = [
         Role::Text,
         Role::Dim,
         Role::Title,
         Role::Brand,
         Role::Badge,
+        Role::Alarm,
         Role::Key,
         Role::Selected,
         Role::Resting,
@@ -80,6 +83,8 @@ pub enum Palette {
     Light,
     /// The sixteen colours of the user's own scheme.
     Ansi,
+    /// Those of them that can be read on a light background.
+    AnsiLight,
     /// No colour.
     Mono,
 }
@@ -97,7 +102,8 @@ impl Theme {
         match self.palette {
             Palette::Dark => many(role, &DARK),
             Palette::Light => many(role, &LIGHT),
-            Palette::Ansi => ansi(role),
+            Palette::Ansi => ansi(role, [Color::Cyan, Color::Yellow]),
+            Palette::AnsiLight => ansi(role, [Color::Blue, Color::Red]),
             Palette::Mono => mono(role),
         }
     }
@@ -115,6 +121,7 @@ struct Colours {
     mark: Color,
     brand: (Color, Color),
     badge: (Color, Color),
+    alarm: (Color, Color),
     selected: Color,
     resting: Color,
     over: (Color, Color),
@@ -136,6 +143,7 @@ const DARK: Colours = Colours {
     mark: rgb(0xe8d44d),
     brand: (rgb(0x10202c), rgb(0x6cb8f6)),
     badge: (rgb(0x241700), rgb(0xf0a030)),
+    alarm: (rgb(0x2b0a00), rgb(0xff8a65)),
     selected: rgb(0x2f435a),
     resting: rgb(0x2a2f36),
     over: (rgb(0x10202c), rgb(0x9cc9ee)),
@@ -153,6 +161,7 @@ const LIGHT: Colours = Colours {
     mark: rgb(0x7a5c00),
     brand: (rgb(0xffffff), rgb(0x0b5cab)),
     badge: (rgb(0xffffff), rgb(0xa84300)),
+    alarm: (rgb(0xffffff), rgb(0xb3261e)),
     selected: rgb(0xcfe3f7),
     resting: rgb(0xe6eaee),
     over: (rgb(0xffffff), rgb(0x35506b)),
@@ -167,6 +176,7 @@ fn many(role: Role, c: &Colours) -> Style {
         Role::Title => Style::new().fg(c.text).add_modifier(Modifier::BOLD),
         Role::Brand => on(c.brand),
         Role::Badge => on(c.badge),
+        Role::Alarm => on(c.alarm),
         Role::Key => Style::new().fg(c.comes).add_modifier(Modifier::BOLD),
         Role::Selected => Style::new().bg(c.selected).add_modifier(Modifier::BOLD),
         Role::Resting => Style::new().bg(c.resting),
@@ -181,7 +191,9 @@ fn many(role: Role, c: &Colours) -> Style {
     }
 }
 
-fn ansi(role: Role) -> Style {
+/// What comes and what goes have the colours that differ by background: yellow and cyan cannot
+/// be read on white, blue not on black.
+fn ansi(role: Role, [comes, goes]: [Color; 2]) -> Style {
     let plain = Style::new();
     match role {
         Role::Text | Role::OverBody => plain,
@@ -190,12 +202,13 @@ fn ansi(role: Role) -> Style {
         Role::Brand | Role::Badge | Role::Over => {
             plain.add_modifier(Modifier::BOLD).add_modifier(Modifier::REVERSED)
         }
-        Role::Key => plain.fg(Color::Blue).add_modifier(Modifier::BOLD),
+        Role::Alarm => plain.fg(Color::Red).add_modifier(Modifier::BOLD).add_modifier(Modifier::REVERSED),
+        Role::Key => plain.fg(comes).add_modifier(Modifier::BOLD),
         Role::Selected => plain.add_modifier(Modifier::REVERSED),
         Role::Resting => plain.add_modifier(Modifier::UNDERLINED),
-        Role::Comes | Role::Good => plain.fg(Color::Cyan),
+        Role::Comes | Role::Good => plain.fg(comes),
         Role::Changes => plain.fg(Color::Magenta),
-        Role::Goes => plain.fg(Color::Yellow),
+        Role::Goes => plain.fg(goes),
         Role::Command => plain.fg(Color::Magenta).add_modifier(Modifier::BOLD),
         Role::Bad => plain.fg(Color::Red).add_modifier(Modifier::BOLD),
         Role::Mark => plain.add_modifier(Modifier::BOLD),
@@ -211,7 +224,7 @@ fn mono(role: Role) -> Style {
         Role::Title | Role::Key | Role::Mark | Role::Goes | Role::Command | Role::Bad => {
             plain.add_modifier(Modifier::BOLD)
         }
-        Role::Brand | Role::Badge | Role::Over | Role::Selected | Role::Stop => {
+        Role::Brand | Role::Badge | Role::Alarm | Role::Over | Role::Selected | Role::Stop => {
             plain.add_modifier(Modifier::REVERSED)
         }
         Role::Resting => plain.add_modifier(Modifier::UNDERLINED),

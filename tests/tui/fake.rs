@@ -1,20 +1,31 @@
 //! An incident made of nothing: a day of ops in a shop, a gap, a bulk delete, and answers to
 //! every question, worked out the slow and obvious way.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use pitstop::app::data::*;
+use pitstop::app::document::{Change, DocumentRef, VersionLine, Versions};
 use pitstop::app::effect::{Direction, RestoreRequest};
+use pitstop::app::list::{Listed, Page, View};
+use pitstop::app::screens::states::Question;
 use pitstop::app::{Answer, Work, values};
+use pitstop::domain::after::{After, Counts, NamespaceAfter};
 use pitstop::domain::burst::Burst;
 use pitstop::domain::coverage::{Gap, Segment};
-use pitstop::domain::diff::{DocumentDiff, Fate, FieldDiff, NamespaceDiff};
+use pitstop::domain::diff::{CollectionDiff, DocumentDiff, Fate, FieldDiff, NamespaceDiff};
+use pitstop::domain::marks::Mark;
 use pitstop::domain::op::{Op, OpKind};
 use pitstop::domain::plan::{Cost, Plan, choose_base};
 use pitstop::domain::progress::{Phase, Reading};
 use pitstop::domain::query::{self, RowView};
 use pitstop::domain::snapshot::{CollectionInfo, SnapshotInfo};
+use pitstop::domain::states::{Moment, NamespaceState, StateAt};
 use pitstop::domain::stop::{Stop, other_tools};
 use pitstop::domain::{Error, Namespace, OpTime, Position, Result};
-use serde_json::json;
+use serde_json::{Value, json};
+
+use super::folded::List;
 
 /// 2026-10-14T00:00:00Z
 pub const DAY: u32 = 1_791_936_000;
@@ -28,6 +39,9 @@ pub struct Fake {
     pub fails: Vec<&'static str>,
     /// Whether nothing differs.
     pub same: bool,
+    /// The marks set so far.
+    pub marks: RefCell<Vec<Mark>>,
+    pub bursts: Vec<Burst>,
 }
 
 fn op(secs: u32, inc: u32, kind: OpKind, ns: &str, id: u32) -> Op {
@@ -77,13 +91,20 @@ impl Fake {
         ops.push(op(DAY + 15 * 3600, 7, OpKind::Insert, "shop.in\u{202e}xob\u{1b}[31m", 1));
         ops.sort_by_key(|op| op.pos);
         let opened = opened(&ops);
-        Fake { ops, opened, fails: Vec::new(), same: false }
+        Fake { ops, opened, fails: Vec::new(), same: false, marks: RefCell::default(), bursts: bursts() }
     }
 
     /// Sources with nothing in them.
     pub fn nothing() -> Fake {
         let opened = Opened { targets: targets(), case: "/cases/shop".into(), ..Opened::default() };
-        Fake { ops: Vec::new(), opened, fails: Vec::new(), same: true }
+        Fake {
+            ops: Vec::new(),
+            opened,
+            fails: Vec::new(),
+            same: true,
+            marks: RefCell::default(),
+            bursts: Vec::new(),
+        }
     }
 
     fn list(&self, filter: Option<&str>) -> Result<Vec<&Op>> {
@@ -123,32 +144,30 @@ impl Fake {
                 Answer::Grown(Box::new(self.opened.clone()), Indexed { ops: self.ops.len() as u64 })
             }
             Work::Index => Answer::Indexed(Indexed { ops: self.ops.len() as u64 }),
-            Work::Suspects => Answer::Suspects(self.suspects()),
-            Work::Filter { query } => Answer::Filtered(self.list(Some(query))?.len() as u64),
-            Work::Search { query, filter, from, direction } => {
-                let list = self.list(filter.as_deref())?;
+            Work::Suspects => Answer::Suspects(self.bursts.clone()),
+            Work::List { view, at } => {
+                let list = self.shown(view)?;
+                let (len, ops, row) = (list.len(), list.ops.len() as u64, list.anchor(*at));
+                Answer::Listed(Listed { view: view.clone(), len, ops, row })
+            }
+            Work::Search { query, view, from, direction } => {
+                let shown = self.shown(view)?;
+                let list = &shown.ops;
                 let hits = self.list(Some(query))?;
+                let from = shown.op_of(*from);
+                // The fake opens whatever hides a match, and never skips a burst.
                 let hit = |at: &usize| hits.iter().any(|op| std::ptr::eq(*op, list[*at]));
-                let from = usize::try_from(*from).unwrap();
                 let found = match direction {
                     Direction::Forward => {
                         (from + 1..list.len()).chain(0..=from.min(list.len() - 1)).find(hit)
                     }
                     Direction::Backward => (0..from).rev().chain((from..list.len()).rev()).find(hit),
                 };
-                Answer::Found(found.map(|at| at as u64))
+                Answer::Found(found.map(|at| shown.spot(at)))
             }
-            Work::Locate { filter, pos } => {
-                let list = self.list(filter.as_deref())?;
-                Answer::Located(list.iter().position(|op| op.pos >= *pos).map(|at| at as u64))
-            }
-            Work::Rows { filter, start, count } => {
-                let list = self.list(filter.as_deref())?;
-                let ops = list.into_iter().skip(usize::try_from(*start).unwrap());
-                Answer::Rows(Page {
-                    start: *start,
-                    ops: ops.take(usize::try_from(*count).unwrap()).cloned().collect(),
-                })
+            Work::Locate { view, pos } => Answer::Located(self.shown(view)?.locate(*pos)),
+            Work::Rows { view, start, count } => {
+                Answer::Rows(Page { start: *start, lines: self.shown(view)?.lines(*start, *count) })
             }
             Work::Bars { filter, axis } => {
                 let mut counts = vec![[0u32; 6]; usize::from(axis.bars)];
@@ -160,22 +179,70 @@ impl Fake {
                 }
                 Answer::Bars(Bars { axis: *axis, counts })
             }
-            Work::Detail { filter, row } => {
-                let list = self.list(filter.as_deref())?;
-                let op = list[usize::try_from(*row).unwrap()];
+            Work::Detail { view, row } => {
+                let list = self.shown(view)?;
+                let op = list.ops[list.op_of(*row)];
                 let value = json!({
                     "op": op.kind.name(), "ns": op.ns, "o": { "_id": op.id },
                     "total": { "$numberDouble": "49.9" }, "items": [{ "sku": "A-17", "n": { "$numberInt": "2" } }],
                 });
                 Answer::Detail(Text { lines: values::lines(&value) })
             }
+            Work::Change { view, row } => {
+                let list = self.shown(view)?;
+                let op = list.ops[list.op_of(*row)];
+                Answer::Change(Box::new(change(version(op.pos, op.kind, &op.ns), op.id.as_ref().unwrap())))
+            }
+            Work::History { of } => Answer::History(Box::new(self.versions(of))),
+            Work::Version { of, number } => {
+                let version = self.versions(of).list[usize::try_from(*number).unwrap()].clone();
+                Answer::Version(Box::new(change(version, &of.id)))
+            }
+            Work::After { bound, .. } => Answer::After(Box::new(self.after(*bound))),
+            Work::Decide { .. } => Answer::Decided,
             Work::Stop { bound } => Answer::Stop(Box::new(self.stop(*bound))),
-            Work::Diff { bound, .. } => Answer::Diff(Box::new(Diff {
-                stop: *bound,
-                against: self.stop(self.opened.last.unwrap().next()).stop,
+            Work::Diff { of } => Answer::Diff(Box::new(Diff {
+                stop: of.bound,
+                against: self.stop(of.against.unwrap_or(self.opened.last.unwrap().next())).stop,
                 namespaces: if self.same { Vec::new() } else { namespaces() },
+                incident: self.bursts.iter().find(|burst| burst.first == of.bound).cloned(),
+                first: if self.same { Default::default() } else { first() },
             })),
-            Work::Documents { ns, .. } => Answer::Documents(documents(ns)),
+            Work::Documents { ns, filter, skip, .. } => {
+                let all = documents(ns, 70);
+                // All documents hold this word, none any other.
+                let known = filter.as_deref().is_none_or(|filter| filter != "nothing");
+                let rest = all.documents.into_iter().skip(usize::try_from(*skip).unwrap());
+                let documents = if known { rest.collect() } else { Vec::new() };
+                Answer::Documents(Documents { documents, limited: false })
+            }
+            Work::SetMark { name, pos, note } => {
+                let mut marks = self.marks.borrow_mut();
+                marks.retain(|mark| mark.name != *name);
+                marks.push(Mark::new(name, *pos, note.clone()));
+                marks.sort_by_key(|mark| mark.pos);
+                Answer::Marks(marks.clone())
+            }
+            Work::RemoveMark { name } => {
+                let mut marks = self.marks.borrow_mut();
+                marks.retain(|mark| mark.name != *name);
+                Answer::Marks(marks.clone())
+            }
+            Work::Note { .. } => Answer::Noted,
+            Work::Journal => Answer::Journal(Text {
+                lines: vec![
+                    "kept in /cases/shop".into(),
+                    String::new(),
+                    "Journal, the newest line first".into(),
+                    "  2026-10-14T14:51:40Z  planned the stop before 1791988867:1".into(),
+                    "  2026-10-14T14:50:02Z  noted: the on-call of shop was told\u{202e}".into(),
+                    "  2026-10-14T14:48:11Z  looked for damage: 2 suspects".into(),
+                    "  2026-10-14T14:47:59Z  opened /backups/shop".into(),
+                ],
+            }),
+            Work::States(question) => {
+                Answer::States(question.moments.iter().map(|moment| self.state(question, moment)).collect())
+            }
             Work::Plan(request) => Answer::Plan(Box::new(self.plan(request)?)),
         })
     }
@@ -192,42 +259,91 @@ impl Fake {
                 first_left_out: self.ops.get(at).cloned(),
             },
             left_out: (self.ops.len() - at) as u64,
-            by_namespace: vec![("shop.orders".into(), 2011), ("shop.products".into(), 402)],
         }
     }
 
-    fn suspects(&self) -> Vec<Burst> {
-        let of = |secs: u32, last: Position, what: &str, ns: &str, kind, documents, share| Burst {
-            kind,
-            ns: Namespace::parse(ns),
-            what: what.into(),
-            first: Position::new(secs, 1),
-            last,
-            time: Position::new(secs, 1).time(),
-            documents,
-            share,
-            stop: Position::new(secs, 1),
-            seconds: last.secs.saturating_sub(secs),
-            session: None,
-            ordinary: None,
-            by: None,
+    /// Documents of the shop: the delete takes most orders away.
+    fn state(&self, question: &Question, moment: &Moment) -> StateAt {
+        let stop = self.stop(moment.bound).stop;
+        let gone = moment.bound.secs > DELETE;
+        let since = u64::from(moment.bound.secs.saturating_sub(DAY)) / 60;
+        let of = |ns: &str, documents: u64| {
+            let matching = question.condition.as_ref().map(|_| documents / 3);
+            let document = json!({
+                "_id": { "$numberInt": "42" }, "customer": { "$numberInt": "7" },
+                "status": if gone { "cancelled" } else { "paid" }, "total": { "$numberDouble": "49.9" },
+            });
+            NamespaceState {
+                ns: Namespace::parse(ns),
+                documents,
+                matching,
+                samples: matching.map(|_| vec![document.clone(); 2]).unwrap_or_default(),
+                found: question
+                    .id
+                    .as_ref()
+                    .filter(|_| ns == "shop.orders")
+                    .map(|_| document)
+                    .into_iter()
+                    .collect(),
+            }
         };
-        if self.ops.is_empty() {
-            return Vec::new();
+        let mut namespaces = vec![
+            of("shop.carts", 31 + since % 7),
+            of("shop.customers", 620 + since / 9),
+            of("shop.orders", if gone { 2050 - 1906 } else { 1200 + since }),
+        ];
+        if !gone {
+            namespaces.push(of("shop.sessions", 88));
         }
-        let end = Position::new(DELETE + 1, 946);
-        vec![
-            of(DELETE, end, "documents deleted", "shop.orders", OpKind::Delete, 1906, 0.83),
-            of(
-                DAY + 16 * 3600 + 14,
-                Position::new(DAY + 16 * 3600 + 14, 240),
-                "the same change to every document",
-                "shop.products",
-                OpKind::Update,
-                240,
-                1.0,
-            ),
-        ]
+        let snapshot = "2026-10-14T12-00-00Z".into();
+        StateAt { moment: moment.clone(), stop, snapshot, namespaces }
+    }
+
+    fn shown(&self, view: &View) -> Result<List<'_>> {
+        Ok(List::new(self.list(view.filter.as_deref())?, &self.bursts, view))
+    }
+
+    /// Counted the slow way; no document is written twice in the fake.
+    fn after(&self, bound: Position) -> After {
+        let incident = self.bursts.iter().find(|b| b.first <= bound && bound <= b.last).cloned();
+        let mut namespaces: Vec<NamespaceAfter> = Vec::new();
+        let mut total = Counts::default();
+        for op in self.ops.iter().filter(|op| op.pos >= bound) {
+            let ns = Namespace::parse(&op.ns);
+            let bad = incident
+                .as_ref()
+                .is_some_and(|b| b.ns == ns && b.kind == op.kind && b.first <= op.pos && op.pos <= b.last);
+            let one = |yes: bool| u64::from(yes);
+            let counts = Counts {
+                operations: 1,
+                documents: 1,
+                incident_operations: one(bad),
+                incident_documents: one(bad),
+                good_operations: one(!bad),
+                good_documents: one(!bad),
+            };
+            total += counts;
+            match namespaces.iter_mut().find(|n| n.ns == ns) {
+                Some(known) => known.counts += counts,
+                None => namespaces.push(NamespaceAfter { ns, counts }),
+            }
+        }
+        namespaces.sort_by(|a, b| a.ns.cmp(&b.ns));
+        After { incident, namespaces, total, until: self.opened.last.unwrap().next() }
+    }
+
+    /// In a snapshot, changed every hour, deleted by the incident.
+    fn versions(&self, of: &DocumentRef) -> Versions {
+        let mut read = version(Position::new(DAY + 2 * 3600, 1), OpKind::Noop, &of.ns);
+        (read.kind, read.what) = (None, "in snapshot 2026-10-14T02-00-00Z".into());
+        read.remark = Some("unchanged while the snapshot was taken".into());
+        read.session = None;
+        let mut list = vec![read];
+        for hour in 7..14 {
+            list.push(version(Position::new(DAY + hour * 3600 + 14, 1), OpKind::Update, &of.ns));
+        }
+        list.push(version(Position::new(DELETE, 1), OpKind::Delete, &of.ns));
+        Versions { of: of.clone(), list, gaps: self.opened.gaps.clone() }
     }
 
     fn plan(&self, request: &RestoreRequest) -> Result<Plan> {
@@ -261,13 +377,97 @@ impl Fake {
     }
 }
 
+fn bursts() -> Vec<Burst> {
+    let of = |secs: u32, last: Position, what: &str, ns: &str, kind, documents, share| Burst {
+        kind,
+        ns: Namespace::parse(ns),
+        what: what.into(),
+        first: Position::new(secs, 1),
+        last,
+        time: Position::new(secs, 1).time(),
+        documents,
+        share,
+        stop: Position::new(secs, 1),
+        seconds: last.secs.saturating_sub(secs),
+        session: None,
+        ordinary: None,
+        by: None,
+    };
+    let end = Position::new(DELETE + 1, 946);
+    vec![
+        of(DELETE, end, "documents deleted", "shop.orders", OpKind::Delete, 1906, 0.83),
+        of(
+            DAY + 16 * 3600 + 14,
+            Position::new(DAY + 16 * 3600 + 14, 240),
+            "the same change to every document",
+            "shop.products",
+            OpKind::Update,
+            240,
+            1.0,
+        ),
+    ]
+}
+
+/// A version made by an op.
+fn version(pos: Position, kind: OpKind, ns: &str) -> VersionLine {
+    VersionLine {
+        pos,
+        what: kind.name().into(),
+        kind: Some(kind),
+        ns: ns.into(),
+        session: Some("5f1d7c2e9b3a4d6f8e0c1a2b3c4d5e6f".into()),
+        txn: None,
+        exact: true,
+        remark: None,
+        there: kind != OpKind::Delete,
+        fields: match kind {
+            OpKind::Update => "total: 49 -> 49.0   state: \"packed\" -> \"sent\"".into(),
+            OpKind::Delete => String::new(),
+            _ => "{ total: 49, state: \"packed\" }".into(),
+        },
+    }
+}
+
+/// What a version changed.
+fn change(version: VersionLine, id: &Value) -> Change {
+    let document = |total: Value, state: &str| {
+        json!({
+            "_id": id, "customer": { "$numberInt": "42" }, "total": total, "state": state,
+            "items": [
+                { "sku": "A-17", "n": { "$numberInt": "2" }, "price": { "$numberDouble": "19.5" } },
+                { "sku": "B-02", "n": { "$numberInt": "1" }, "price": { "$numberDouble": "10.0" } },
+            ],
+        })
+    };
+    let (int, double) = (json!({ "$numberInt": "49" }), json!({ "$numberDouble": "49.0" }));
+    let field = |path: &str, a: &Value, b: &Value| FieldDiff {
+        path: path.into(),
+        at_stop: Some(a.clone()),
+        against: Some(b.clone()),
+        order_only: false,
+    };
+    let (before, after) = (document(int.clone(), "packed"), document(double.clone(), "sent"));
+    let fields = vec![field("total", &int, &double), field("state", &json!("packed"), &json!("sent"))];
+    let (before, after, fields) = match version.kind {
+        Some(OpKind::Insert) | None => (None, Some(after), Vec::new()),
+        Some(OpKind::Delete) => (Some(before), None, Vec::new()),
+        _ => (Some(before), Some(after), fields),
+    };
+    Change { version, before, after, fields }
+}
+
 fn targets() -> Vec<Target> {
     vec![
         Target {
             spec: "isolated".into(),
             what: "a mongod 6.0.5 of its own on 127.0.0.1, with a password".into(),
+            theirs: None,
         },
-        Target { spec: "dump:/cases/shop/dumps/1".into(), what: "a mongodump directory, made new".into() },
+        Target {
+            spec: "dump:/cases/shop/dumps/1".into(),
+            what: "a mongodump directory, made new".into(),
+            theirs: None,
+        },
     ]
 }
 
@@ -297,6 +497,9 @@ fn opened(ops: &[Op]) -> Opened {
         last: Some(last),
         segments,
         targets: targets(),
+        marks: Vec::new(),
+        live: Vec::new(),
+        chosen: None,
     }
 }
 
@@ -334,8 +537,14 @@ fn namespaces() -> Vec<NamespaceDiff> {
         comes_back,
         changes_back,
         goes_away,
-        conflicts: 0,
-        collection: collection.iter().map(|s| (*s).to_owned()).collect(),
+        conflicts: if ns == "shop.orders" { 14 } else { 0 },
+        collection: collection
+            .iter()
+            .map(|what| CollectionDiff {
+                against: Some(json!({ "v": 2, "key": { "price": 1 }, "name": "price_1" })),
+                ..CollectionDiff::of(*what)
+            })
+            .collect(),
     };
     vec![
         of("shop.carts", 0, 12, 3, &[]),
@@ -345,7 +554,19 @@ fn namespaces() -> Vec<NamespaceDiff> {
     ]
 }
 
-fn documents(ns: &str) -> Documents {
+/// The first documents of each namespace.
+fn first() -> BTreeMap<String, Documents> {
+    let of = |found: NamespaceDiff| {
+        let all = found.comes_back + found.changes_back + found.goes_away;
+        let ns = found.ns.to_string();
+        let mut documents = documents(&ns, u32::try_from(all.min(40)).unwrap());
+        documents.limited = all > 40;
+        (ns, documents)
+    };
+    namespaces().into_iter().map(of).collect()
+}
+
+fn documents(ns: &str, len: u32) -> Documents {
     let id = |n: u32| json!({ "$oid": format!("6523a1b0c4d5e6f708{n:06x}") });
     let order = |n: u32| {
         json!({
@@ -355,7 +576,7 @@ fn documents(ns: &str) -> Documents {
             "items": [{ "sku": "A-17", "n": { "$numberInt": "2" } }],
         })
     };
-    let documents = (0..40)
+    let documents = (0..len)
         .map(|n| match ns {
             "shop.products" => DocumentDiff {
                 ns: Namespace::parse(ns),
@@ -374,7 +595,7 @@ fn documents(ns: &str) -> Documents {
             _ => DocumentDiff {
                 ns: Namespace::parse(ns),
                 id: id(7000 + n),
-                conflict: false,
+                conflict: ns == "shop.orders" && n % 5 == 2,
                 fate: if n % 9 == 8 { Fate::GoesAway } else { Fate::ComesBack },
                 fields: Vec::new(),
                 at_stop: (n % 9 != 8).then(|| order(7000 + n)),

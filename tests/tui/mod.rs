@@ -3,11 +3,13 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod fake;
+pub mod folded;
 pub mod golden;
 pub mod svg;
 
 use std::collections::VecDeque;
 
+use pitstop::app::zone::Zone;
 use pitstop::app::{self, Effect, JobEvent, JobId, Model, Msg, Start, Work};
 use pitstop::keys::{Code, Key};
 use pitstop::ui::{self, Charset, Palette, Theme};
@@ -31,7 +33,12 @@ pub struct Driver {
 impl Driver {
     /// Started, with nothing answered yet.
     pub fn waiting(size: (u16, u16)) -> Driver {
-        let start = Start { source: "/backups/shop".into(), version: "0.0.0".into(), ..Start::default() };
+        let start = Start {
+            source: "/backups/shop".into(),
+            version: "0.0.0".into(),
+            zone: Zone { offsets: vec![(0, 7200)] },
+            ..Start::default()
+        };
         let mut model = Model::new(start);
         // 2026-10-14T14:52:00Z
         app::update(&mut model, Msg::Now { ms: 0, utc: 1_791_989_520 });

@@ -36,7 +36,18 @@ pub fn pitstop(state: &Path, args: &[&str]) -> CommandBuilder {
     for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8")] {
         command.env(name, value);
     }
-    for name in ["NO_COLOR", "COLORTERM", "TMUX", "SSH_TTY", "SSH_CONNECTION", "PITSTOP_THEME"] {
+    for name in [
+        "NO_COLOR",
+        "COLORTERM",
+        "TMUX",
+        "SSH_TTY",
+        "SSH_CONNECTION",
+        "PITSTOP_THEME",
+        "COLORFGBG",
+        "WAYLAND_DISPLAY",
+        "DISPLAY",
+        "STY",
+    ] {
         command.env_remove(name);
     }
     command
@@ -96,6 +107,15 @@ impl Term {
     /// Waits until the screen shows this.
     pub fn until(&self, wanted: &str) -> String {
         self.until_that(&format!("{wanted:?}"), |text| text.contains(wanted))
+    }
+
+    /// Waits until the program has written these bytes.
+    pub fn until_raw(&self, wanted: &str) {
+        let begin = Instant::now();
+        while !String::from_utf8_lossy(&self.raw()).contains(wanted) {
+            assert!(begin.elapsed() < PATIENCE, "{wanted:?} was never written; the screen:\n{}", self.text());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub fn until_that(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {

@@ -1,9 +1,12 @@
 //! The plan: what a restore would do, before anything is touched; and the question before it.
 
+use crate::app::data::Target;
 use crate::app::effect::{Effect, RestoreRequest, Work};
 use crate::app::model::{Model, Screen};
 use crate::app::overlay::{Confirm, Overlay, Then};
+use crate::app::prompts::{self, Purpose};
 use crate::app::screens::restore;
+use crate::app::text_field::TextField;
 use crate::app::{Loadable, jobs::Slot, update};
 use crate::domain::plan::Plan;
 use crate::domain::text::{bytes, count, counted};
@@ -49,22 +52,48 @@ pub fn make(model: &mut Model, out: &mut Vec<Effect>) {
 pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool {
     match action {
         Action::NextTarget => {
-            let targets = model.opened.value().map_or(1, |o| o.targets.len().max(1));
+            let targets = model.targets().count().max(1);
             model.choice.target = (model.choice.target + 1) % targets;
             make(model, out);
         }
+        Action::NameTarget => prompts::ask(model, Purpose::Target, ""),
         Action::Ask => ask(model),
         _ => return false,
     }
     true
 }
 
+/// A folder of somebody's own was typed as target.
+pub fn typed(model: &mut Model, text: &str, out: &mut Vec<Effect>) -> Result<(), String> {
+    let folder = text.strip_prefix("dump:").unwrap_or(text).trim_end_matches('/');
+    if folder.contains("://") {
+        return Err("a server is named on the command line: pitstop restore --target mongodb://…".into());
+    }
+    if !folder.starts_with('/') {
+        return Err("write the whole path of a folder, from / on".into());
+    }
+    let name = folder.rsplit('/').next().unwrap_or_default().to_owned();
+    if name.is_empty() {
+        return Err("a folder needs a name".into());
+    }
+    model.choice.named = Some(Target {
+        spec: format!("dump:{folder}"),
+        what: format!("a mongodump directory of its own in {folder}, made new"),
+        theirs: Some(name),
+    });
+    model.choice.target = model.targets().count().saturating_sub(1);
+    make(model, out);
+    Ok(())
+}
+
 /// Puts the question.
 fn ask(model: &mut Model) {
     let Some(plan) = model.plan.plan.ready() else { return };
     let Some(target) = model.target() else { return };
+    // Where there is little room the first ones are shown.
     let facts = vec![
         format!("{} to {}", counted(plan.cost.collections, "collection"), plan.target),
+        "The sources are not touched. What is restored is verified before it is called done.".into(),
         target.what.clone(),
         format!(
             "from {} in the snapshot ({}) and {} of oplog",
@@ -72,7 +101,6 @@ fn ask(model: &mut Model) {
             bytes(plan.cost.snapshot_bytes),
             counted(plan.cost.oplog_entries, "entry").replace("entrys", "entries"),
         ),
-        "The sources are not touched. What is restored is verified before it is called done.".into(),
     ];
     let confirm = Confirm {
         question: format!(
@@ -85,6 +113,7 @@ fn ask(model: &mut Model) {
         yes: "Yes, restore".into(),
         no: "No".into(),
         on_yes: false,
+        typed: target.theirs.clone().map(|name| (name, TextField::default())),
         then: Then::Restore,
     };
     model.overlays.push(Overlay::Confirm(confirm));

@@ -140,6 +140,7 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool
                 yes: "Yes, cancel it".into(),
                 no: "No, let it go on".into(),
                 on_yes: false,
+                typed: None,
                 then: Then::CancelRestore,
             }));
         }

@@ -3,7 +3,7 @@
 use crate::app::data::{Base, Opened};
 use crate::app::effect::{Effect, Work};
 use crate::app::model::{Model, Screen};
-use crate::app::screens::timeline;
+use crate::app::screens::{stop, timeline};
 use crate::app::{actions, jobs::Slot, update, view};
 use crate::domain::plan::choose_base;
 use crate::domain::snapshot::SnapshotInfo;
@@ -39,6 +39,10 @@ pub fn open(model: &mut Model, out: &mut Vec<Effect>) {
 /// The sources are there: read the oplog, and meanwhile look for damage.
 pub fn opened(model: &mut Model, answer: Result<Opened>, out: &mut Vec<Effect>) {
     model.opened.fill(answer);
+    if let Some(opened) = model.opened.ready() {
+        model.marks.list = opened.marks.clone();
+    }
+    stop::resume(model);
     if model.opened.ready().is_some_and(|o| o.entries > 0) {
         timeline::index(model, out);
     }

@@ -9,12 +9,14 @@ use crate::cli::open;
 use crate::cli::output::{self, Out};
 use crate::domain::Result;
 use crate::domain::diff::{DocumentDiff, Fate};
+use crate::domain::diff_filter::DocumentFilter;
 use crate::domain::namespace::Glob;
 use crate::domain::position::Place;
 use crate::domain::progress::Meter;
 use crate::domain::stop::{Side, StopRequest};
-use crate::domain::text::{count, visible};
+use crate::domain::text::{count, counted, visible};
 use crate::ops::diff::{Diff, DiffRequest, diff};
+use crate::ops::export;
 use crate::ops::walk::WalkOptions;
 
 /// How many documents are shown when namespaces are named and no limit is.
@@ -33,10 +35,17 @@ pub fn run(args: &DiffArgs, mut config: Config) -> Result<()> {
         against,
         snapshot: args.snapshot.clone(),
         ns: args.ns.iter().map(Glob::new).collect(),
-        limit: args.limit.unwrap_or(if args.ns.is_empty() { 0 } else { SHOWN }),
+        limit: args.limit.unwrap_or(if args.ns.is_empty() && args.query.is_none() { 0 } else { SHOWN }),
         walk: WalkOptions { memory: config.memory(), ..WalkOptions::default() },
     };
-    let found = diff(&workspace, &request, &Meter::default())?;
+    let filter = DocumentFilter::parse(args.query.as_deref().unwrap_or_default())?;
+    let (found, written) = match &args.export {
+        Some(path) => {
+            let (found, lines) = export::diff(&workspace, &request, &filter, path, &Meter::default())?;
+            (found, Some((path, lines)))
+        }
+        None => (diff(&workspace, &request, &filter, &Meter::default())?, None),
+    };
     crate::ops::findings::diff(&workspace, &found)?;
     let mut out = Out::new();
     if args.source.json {
@@ -48,7 +57,11 @@ pub fn run(args: &DiffArgs, mut config: Config) -> Result<()> {
             out.json(&output::diff_document(document))?;
         }
     } else {
-        print(&found, request.limit, &mut out)?;
+        print(&found, if written.is_some() { 0 } else { request.limit }, &mut out)?;
+        if let Some((path, lines)) = written {
+            let path = path.to_string_lossy();
+            out.line(format_args!("\n{} written to {}", counted(lines, "line"), visible(&path)))?;
+        }
     }
     out.flush()
 }
@@ -83,11 +96,17 @@ fn print(found: &Diff, limit: usize, out: &mut Out) -> Result<()> {
             count(ns.goes_away)
         ))?;
         if ns.conflicts > 0 {
-            let documents = crate::domain::text::counted(ns.conflicts, "document");
+            let documents = counted(ns.conflicts, "document");
             out.line(format_args!("    conflicts: {documents} of the incident written again afterwards"))?;
         }
-        for what in &ns.collection {
-            out.line(format_args!("    {what}"))?;
+        for change in &ns.collection {
+            out.line(format_args!("    {}", visible(&change.what)))?;
+            let side = |v: &Option<Value>| v.as_ref().map(|v| visible(&v.to_string()).into_owned());
+            for (sign, value) in [('-', side(&change.against)), ('+', side(&change.at_stop))] {
+                if let Some(value) = value {
+                    out.line(format_args!("      {sign} {value}"))?;
+                }
+            }
         }
     }
     for document in &found.documents {

@@ -1,43 +1,30 @@
 //! `pitstop mark`: names a place in the oplog, with a note; without a name lists the marks.
 
-use serde_json::json;
-
 use crate::cli::args::MarkArgs;
 use crate::cli::open;
 use crate::cli::output::{Out, with_kind};
-use crate::domain::marks::{Mark, REMOVED, SET, marks};
-use crate::domain::position::Place;
 use crate::domain::text::visible;
 use crate::domain::{Error, Result};
+use crate::ops::marks;
 
 /// Runs it.
 pub fn run(args: &MarkArgs) -> Result<()> {
     let workspace = open(&args.source)?;
-    let journal = workspace.case.journal();
-    let mut shown = marks(&journal.events()?);
+    let mut shown = marks::all(&workspace.case)?;
     if let Some(name) = &args.name {
-        // A name that reads as a position would make `--at` ambiguous.
-        if name.is_empty() || name.parse::<Place>().is_ok() {
-            return Error::usage("marking", format!("{name:?}"), "this is a position or time, no name").err();
-        }
-        let there = shown.iter().any(|mark| mark.name == *name);
         match args.stop() {
             Some(stop) => {
-                let mark = Mark::new(name, stop.bound(workspace.last()), args.note.clone());
-                journal.record(SET, json!({ "name": mark.name, "pos": mark.pos, "note": mark.note }))?;
-                shown = vec![mark];
+                let pos = stop.bound(workspace.last());
+                shown = vec![marks::set(&workspace.case, name, pos, args.note.as_deref())?];
             }
-            None if args.remove && there => {
-                journal.record(REMOVED, json!({ "name": name }))?;
+            None if args.remove => {
+                marks::remove(&workspace.case, name)?;
                 shown.retain(|mark| mark.name != *name);
             }
             None => {
-                let (cause, hint) = if args.remove {
-                    ("there is no such mark", "`pitstop mark SOURCE…` lists the marks.")
-                } else {
-                    ("it is not said where", "give --before POS or --after POS.")
-                };
-                return Error::usage("marking", format!("{name:?}"), cause).hint(hint).err();
+                return Error::usage("marking", format!("{name:?}"), "it is not said where")
+                    .hint("give --before POS or --after POS.")
+                    .err();
             }
         }
     }

@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod generate;
 pub mod history;
 pub mod mark;
+pub mod note;
 pub mod ops;
 pub mod plan;
 pub mod report;

@@ -1,13 +1,12 @@
 //! `pitstop report`: the post-mortem of a case.
 
-use serde_json::{Map, Value};
-
 use crate::case::Case;
 use crate::cli::args::ReportArgs;
 use crate::cli::output::{Out, with_kind};
-use crate::domain::report::{markdown, report};
+use crate::domain::report::markdown;
 use crate::domain::text::visible;
 use crate::domain::{Error, Result};
+use crate::ops::report::report;
 
 /// Runs it.
 pub fn run(args: &ReportArgs) -> Result<()> {
@@ -15,16 +14,7 @@ pub fn run(args: &ReportArgs) -> Result<()> {
         Some(named) => Case::existing(named)?,
         None => newest()?,
     };
-    let events = case.journal().events()?;
-    let mut results = Map::new();
-    for event in &events {
-        if let Some(id) = event.get("restore").and_then(Value::as_str)
-            && let Some(result) = case.result(id)?
-        {
-            results.insert(id.to_owned(), result);
-        }
-    }
-    let report = report(&case.name(), &events, &results);
+    let report = report(&case)?;
     let mut out = Out::new();
     if args.json {
         out.json(&with_kind(&report, "report"))?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::cli::args::{LookArgs, ScreensArgs};
 use crate::cli::config::Config;
 use crate::domain::Result;
+use crate::domain::source::Source;
 use crate::ops::OpenOptions;
 use crate::ops::doctor::Criticality;
 use crate::runtime::{self, Log, Options};
@@ -34,11 +35,14 @@ pub fn show(
 ) -> Result<()> {
     config.flag("theme", look.theme.as_ref());
     config.flag("ascii", look.ascii.then_some("true"));
-    config.flag("mouse", look.no_mouse.then_some("off"));
+    config.flag("mouse", look.no_mouse.then_some("off").or(look.mouse.then_some("on")));
+    let is_live = open.sources.iter().any(|source| matches!(source, Source::Live(_)));
     config.flag("mongod", look.mongod.as_ref().map(|path| path.to_string_lossy()));
     let marked = match config.stated_criticality() {
         Some(Criticality::Production) => "PRODUCTION",
         Some(Criticality::MissionCritical) => "MISSION-CRITICAL",
+        // Where nobody says otherwise, a set that runs is taken for one that people work on.
+        None if is_live => "PRODUCTION",
         Some(Criticality::Development) | None => "",
     };
     runtime::run(Options {

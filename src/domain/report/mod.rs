@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 pub use markdown::markdown;
 
-use super::marks::{Mark, REMOVED, SET, marks};
+use super::marks::{Mark, NOTE, REMOVED, SET, marks};
 
 /// A post-mortem.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -199,6 +199,7 @@ fn step(e: &Value) -> Option<Step> {
         "suspects" => format!("looked for damage: {} suspects", number("found")),
         "search" => format!("searched for {:?}: {} operations", word("query"), number("matched")),
         "history" => format!("followed {} in {}: {} versions", word("id"), word("ns"), number("versions")),
+        "stop" => format!("chose the stop before {}", word("pos")),
         "plan" => format!("planned the stop before {}", word("pos")),
         "diff" => format!(
             "compared the stop before {} with {}: {} documents come back, {} change back, {} go away, {} conflicts",
@@ -210,6 +211,8 @@ fn step(e: &Value) -> Option<Step> {
             number("conflicts")
         ),
         "states" => format!("looked at {} states", e.get("at").and_then(Value::as_array).map_or(0, Vec::len)),
+        NOTE => format!("noted: {}", word("text")),
+        "export" => format!("wrote {} to {}", word("what"), word("file")),
         SET => format!("marked {} as {:?}: {}", word("pos"), word("name"), word("note")),
         REMOVED => format!("took the mark {:?} away", word("name")),
         "restore-begins" => {

@@ -6,22 +6,24 @@
 //! same then, and of documents that are shown only up to a limit others may be.
 
 mod pair;
+mod show;
+
+pub(super) use pair::each;
+pub use show::{changed_fields, show};
 
 use super::Workspace;
 use super::after::{Documents, incident_at, written_again};
 use super::memory::Memory;
 use super::plan::{base, stop_at};
-use super::rows::{document_json, json};
 use super::select::fits;
 use super::walk::{Walk, WalkOptions, walk};
 use crate::domain::burst::Burst;
-use crate::domain::diff::{DocumentDiff, Fate, FieldDiff, NamespaceDiff, fields};
+use crate::domain::diff::{DocumentDiff, NamespaceDiff};
+use crate::domain::diff_filter::{Differing, DocumentFilter};
 use crate::domain::namespace::Glob;
 use crate::domain::stop::{Stop, StopRequest};
 use crate::domain::{Namespace, Result, progress::Meter};
-use crate::engine::bson::Doc;
 use crate::engine::output::State;
-use crate::engine::state::Folded;
 use pair::Pair;
 
 /// What to compare.
@@ -58,8 +60,67 @@ pub struct Diff {
     pub limited: bool,
 }
 
-/// Compares two states.
-pub fn diff(workspace: &Workspace, request: &DiffRequest, meter: &Meter) -> Result<Diff> {
+/// Who takes the documents that differ, one after the other, namespace by namespace.
+pub trait Sink {
+    /// Takes one, as bytes; [`show`] makes something to look at of it.
+    fn document(&mut self, ns: &Namespace, document: &Differing<'_>) -> Result<()>;
+
+    /// Whether more documents of this namespace make no difference to it any more; once true it
+    /// stays true.
+    fn is_full(&self, ns: &Namespace) -> bool;
+
+    /// Some documents of a namespace that it is full of were counted only.
+    fn passed_over(&mut self, ns: &Namespace);
+}
+
+/// The first so many of those that a filter leaves.
+struct First<'f> {
+    filter: &'f DocumentFilter,
+    limit: usize,
+    documents: Vec<DocumentDiff>,
+    limited: bool,
+}
+
+impl Sink for First<'_> {
+    fn document(&mut self, ns: &Namespace, document: &Differing<'_>) -> Result<()> {
+        if self.documents.len() < self.limit {
+            if self.filter.matches(document) {
+                self.documents.push(show(ns, document));
+            }
+        } else if !self.limited {
+            self.limited = self.filter.matches(document);
+        }
+        Ok(())
+    }
+
+    fn is_full(&self, _: &Namespace) -> bool {
+        self.documents.len() >= self.limit && (self.limited || self.filter.is_empty())
+    }
+
+    fn passed_over(&mut self, _: &Namespace) {
+        self.limited = true;
+    }
+}
+
+/// Compares two states, and keeps the first documents that differ and that the filter leaves.
+pub fn diff(
+    workspace: &Workspace,
+    request: &DiffRequest,
+    filter: &DocumentFilter,
+    meter: &Meter,
+) -> Result<Diff> {
+    let mut first = First { filter, limit: request.limit, documents: Vec::new(), limited: false };
+    let found = diff_into(workspace, request, meter, &mut first)?;
+    Ok(Diff { documents: first.documents, limited: first.limited, ..found })
+}
+
+/// Compares two states; the documents that differ go to `sink`, and none is kept.
+pub fn diff_into(
+    workspace: &Workspace,
+    request: &DiffRequest,
+    meter: &Meter,
+    sink: &mut dyn Sink,
+) -> Result<Diff> {
     let bound = request.stop.bound(workspace.last());
     let snapshot = base(workspace, request.snapshot.as_deref(), bound)?;
     let info = workspace.infos.iter().find(|i| i.id == snapshot.id);
@@ -89,20 +150,14 @@ pub fn diff(workspace: &Workspace, request: &DiffRequest, meter: &Meter) -> Resu
         Some(incident) => Some(written_again(workspace, incident, against, memory.part(2), meter)?),
         None => None,
     };
-    let mut collector = Collector {
-        limit: request.limit,
-        documents: Vec::new(),
-        limited: false,
-        conflicts,
-        memory: memory.part(2),
-    };
+    let mut out = Out { sink, conflicts, memory: memory.part(2) };
     let mut namespaces = Vec::new();
     for ns in names(&then, &now) {
         if !fits(&request.ns, &ns.to_string()) {
             continue;
         }
         meter.check("comparing")?;
-        let found = Pair { ns: &ns, then: &then.state, now: &now.state }.compare(&mut collector)?;
+        let found = Pair { ns: &ns, then: &then.state, now: &now.state }.compare(&mut out)?;
         if !found.is_empty() {
             namespaces.push(found);
         }
@@ -112,8 +167,8 @@ pub fn diff(workspace: &Workspace, request: &DiffRequest, meter: &Meter) -> Resu
         against: stop_at(workspace, against)?,
         incident,
         namespaces,
-        documents: collector.documents,
-        limited: collector.limited,
+        documents: Vec::new(),
+        limited: false,
     })
 }
 
@@ -125,60 +180,11 @@ fn names(a: &Walk<'_>, b: &Walk<'_>) -> Vec<Namespace> {
     names
 }
 
-struct Collector {
-    limit: usize,
-    documents: Vec<DocumentDiff>,
-    limited: bool,
+/// Where differences go, and what is known of all of them.
+pub struct Out<'s> {
+    sink: &'s mut dyn Sink,
     /// Documents of the incident that were written again.
     conflicts: Option<Documents>,
     /// For the documents of collections that are compared whole.
     memory: Memory,
-}
-
-/// Streams all documents of one collection of a state.
-pub(super) fn each(state: &Folded<'_>, at: usize, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    for chunk in 0..state.chunks(at) {
-        state.emit(at, chunk, sink)?;
-    }
-    state.finish(at)
-}
-
-/// One document for output, field by field where it is there on both sides.
-fn show(ns: &Namespace, fate: Fate, then: Option<&[u8]>, now: Option<&[u8]>) -> DocumentDiff {
-    let raw_json = |bytes: Option<&[u8]>| bytes.and_then(|b| Doc::new(b).ok()).map(document_json);
-    let id = then
-        .or(now)
-        .and_then(|b| Doc::new(b).ok())
-        .and_then(|d| d.get("_id"))
-        .map_or(serde_json::Value::Null, |e| json(&e));
-    let fields = changed_fields(then, now);
-    DocumentDiff {
-        ns: ns.clone(),
-        id,
-        fate,
-        conflict: false,
-        fields,
-        at_stop: raw_json(then),
-        against: raw_json(now),
-    }
-}
-
-/// The fields in which two versions differ; none where one of them is missing.
-pub fn changed_fields(then: Option<&[u8]>, now: Option<&[u8]>) -> Vec<FieldDiff> {
-    let (Some(then), Some(now)) = (then, now) else { return Vec::new() };
-    let doc = |bytes: &[u8]| bson::deserialize_from_slice::<bson::Document>(bytes).ok();
-    if let (Some(a), Some(b)) = (doc(then), doc(now)) {
-        return fields(&a, &b);
-    }
-    if then == now {
-        return Vec::new();
-    }
-    // Not decodable (text that is not UTF-8): shown whole.
-    let raw_json = |bytes: &[u8]| Doc::new(bytes).ok().map(document_json);
-    vec![FieldDiff {
-        path: String::new(),
-        at_stop: raw_json(then),
-        against: raw_json(now),
-        order_only: false,
-    }]
 }

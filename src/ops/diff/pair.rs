@@ -1,12 +1,14 @@
-//! One namespace of two states: which of its documents differ, and how. Effects that were spilled
-//! come in the order of their keys, those in memory in the order of snapshot and log.
+//! One namespace at two times: which of its documents differ. Where both sides are of the same
+//! collection over the same snapshot, only those are read that operations in between touched.
 
 use std::collections::{HashMap, HashSet};
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{Collector, each, show};
-use crate::domain::diff::{DocumentDiff, Fate, NamespaceDiff};
+use super::super::rows::document_json;
+use super::Out;
+use crate::domain::diff::{CollectionDiff, Fate, NamespaceDiff};
+use crate::domain::diff_filter::Differing;
 use crate::domain::{Namespace, Result};
 use crate::engine::bson::Doc;
 use crate::engine::effects::{Effects, Net, Origin};
@@ -19,14 +21,18 @@ use crate::engine::state::{Folded, documents};
 const COMPARED_COST: u64 = 240;
 
 /// One namespace on both sides: `then` is the stop, `now` the other.
-pub(super) struct Pair<'p, 'w> {
+pub struct Pair<'p, 'w> {
+    /// Its name.
     pub ns: &'p Namespace,
+    /// At the stop.
     pub then: &'p Folded<'w>,
+    /// On the other side.
     pub now: &'p Folded<'w>,
 }
 
 impl<'w> Pair<'_, 'w> {
-    pub fn compare(&self, out: &mut Collector) -> Result<NamespaceDiff> {
+    /// Compares it; documents that differ go to the sink.
+    pub fn compare(&self, out: &mut Out<'_>) -> Result<NamespaceDiff> {
         let mut found = NamespaceDiff {
             ns: self.ns.clone(),
             comes_back: 0,
@@ -37,11 +43,11 @@ impl<'w> Pair<'_, 'w> {
         };
         match (self.then.position(self.ns), self.now.position(self.ns)) {
             (Some(then), None) => {
-                found.collection.push("the collection comes back".into());
+                found.collection.push(CollectionDiff::of("the collection comes back"));
                 each(self.then, then, &mut |doc| self.note(&mut found, out, Some(doc), None))?;
             }
             (None, Some(now)) => {
-                found.collection.push("the collection goes away".into());
+                found.collection.push(CollectionDiff::of("the collection goes away"));
                 each(self.now, now, &mut |doc| self.note(&mut found, out, None, Some(doc)))?;
             }
             (Some(then), Some(now)) => {
@@ -60,25 +66,34 @@ impl<'w> Pair<'_, 'w> {
     /// Options and indexes.
     fn shape(&self, then: usize, now: usize, found: &mut NamespaceDiff) {
         let (a, b) = (&self.then.collections()[then], &self.now.collections()[now]);
+        let out = &mut found.collection;
         if a.kind != b.kind {
-            found
-                .collection
-                .push(format!("its kind changes back from {:?} to {:?}", b.kind, a.kind).to_lowercase());
+            let what = format!("its kind changes back from {:?} to {:?}", b.kind, a.kind).to_lowercase();
+            out.push(CollectionDiff::of(what));
         }
+        let whole = |bytes: &[u8]| Doc::new(bytes).ok().map(document_json);
         if a.options != b.options {
-            found.collection.push("its options change back".into());
+            let of = CollectionDiff::of("its options change back");
+            out.push(CollectionDiff { at_stop: whole(&a.options), against: whole(&b.options), ..of });
         }
         let name = |spec: &[u8]| {
             let doc = Doc::new(spec).ok()?;
             Some(doc.get("name")?.as_str()?.escape_debug().to_string())
         };
+        let of_name = |list: &[Vec<u8>], spec: &[u8]| list.iter().find(|o| name(o) == name(spec)).cloned();
         for spec in a.indexes.iter().filter(|spec| !b.indexes.contains(spec)) {
-            let again = b.indexes.iter().any(|other| name(other) == name(spec));
-            let verb = if again { "changes back" } else { "comes back" };
-            found.collection.push(format!("the index {} {verb}", name(spec).unwrap_or_default()));
+            let other = of_name(&b.indexes, spec);
+            let verb = if other.is_some() { "changes back" } else { "comes back" };
+            let of = CollectionDiff::of(format!("the index {} {verb}", name(spec).unwrap_or_default()));
+            out.push(CollectionDiff {
+                at_stop: whole(spec),
+                against: other.as_deref().and_then(whole),
+                ..of
+            });
         }
-        for spec in b.indexes.iter().filter(|spec| !a.indexes.iter().any(|other| name(other) == name(spec))) {
-            found.collection.push(format!("the index {} goes away", name(spec).unwrap_or_default()));
+        for spec in b.indexes.iter().filter(|spec| of_name(&a.indexes, spec).is_none()) {
+            let of = CollectionDiff::of(format!("the index {} goes away", name(spec).unwrap_or_default()));
+            out.push(CollectionDiff { against: whole(spec), ..of });
         }
     }
 
@@ -95,7 +110,7 @@ impl<'w> Pair<'_, 'w> {
         }
     }
 
-    fn touched(&self, then: usize, now: usize, found: &mut NamespaceDiff, out: &mut Collector) -> Result<()> {
+    fn touched(&self, then: usize, now: usize, found: &mut NamespaceDiff, out: &mut Out<'_>) -> Result<()> {
         if let (Some(a), Some(b)) = (self.then.touches(then)?, self.now.touches(now)?) {
             return self.spilled(then, a, now, b, found, out);
         }
@@ -151,7 +166,7 @@ impl<'w> Pair<'_, 'w> {
         now: usize,
         mut b: Touches<'_, 'w>,
         found: &mut NamespaceDiff,
-        out: &mut Collector,
+        out: &mut Out<'_>,
     ) -> Result<()> {
         let (mut x, mut y) = (a.next()?, b.next()?);
         loop {
@@ -182,7 +197,7 @@ impl<'w> Pair<'_, 'w> {
 
     /// Two different collections of one name: every document is compared by `_id`, in as many
     /// parts as memory asks for.
-    fn all(&self, then: usize, now: usize, found: &mut NamespaceDiff, out: &mut Collector) -> Result<()> {
+    fn all(&self, then: usize, now: usize, found: &mut NamespaceDiff, out: &mut Out<'_>) -> Result<()> {
         let documents =
             |state: &Folded<'_>, at: usize| state.collections().get(at).map_or(0, |s| s.documents);
         let most = documents(self.then, then).max(documents(self.now, now));
@@ -200,7 +215,7 @@ impl<'w> Pair<'_, 'w> {
         now: usize,
         of_part: &dyn Fn(&[u8]) -> Option<DocKey>,
         found: &mut NamespaceDiff,
-        out: &mut Collector,
+        out: &mut Out<'_>,
     ) -> Result<()> {
         let mut olds: HashMap<DocKey, u128> = HashMap::new();
         each(self.then, then, &mut |doc| {
@@ -209,16 +224,15 @@ impl<'w> Pair<'_, 'w> {
             }
             Ok(())
         })?;
-        // As many whole documents are kept as can be shown.
-        let mut kept = out.limit.saturating_sub(out.documents.len());
         let mut changed: HashMap<DocKey, Option<Vec<u8>>> = HashMap::new();
+        let mut held = 0;
         each(self.now, now, &mut |doc| {
             let Some(key) = of_part(doc) else { return Ok(()) };
             match olds.remove(&key) {
                 Some(hash) if hash == xxh3_128(doc) => {}
                 Some(_) => {
-                    changed.insert(key, (kept > 0).then(|| doc.to_vec()));
-                    kept = kept.saturating_sub(1);
+                    let kept = self.fits(out, doc, &mut held).then(|| doc.to_vec());
+                    changed.insert(key, kept);
                 }
                 None => self.note(found, out, None, Some(doc))?,
             }
@@ -228,21 +242,61 @@ impl<'w> Pair<'_, 'w> {
             let Some(key) = of_part(doc) else { return Ok(()) };
             match changed.get(&key) {
                 Some(Some(now)) => self.note(found, out, Some(doc), Some(now)),
-                Some(None) => {
-                    out.limited = true;
-                    self.count(found, out, Fate::ChangesBack, Some(key)).map(|_| ())
-                }
                 None if olds.contains_key(&key) => self.note(found, out, Some(doc), None),
-                None => Ok(()),
+                Some(None) | None => Ok(()),
             }
-        })
+        })?;
+        self.rest(then, now, changed, found, out)
+    }
+
+    /// Documents that changed and found no room before: round by round, or only counted where
+    /// nobody wants to see more of them.
+    fn rest(
+        &self,
+        then: usize,
+        now: usize,
+        mut changed: HashMap<DocKey, Option<Vec<u8>>>,
+        found: &mut NamespaceDiff,
+        out: &mut Out<'_>,
+    ) -> Result<()> {
+        loop {
+            changed.retain(|_, kept| kept.is_none());
+            if changed.is_empty() {
+                return Ok(());
+            }
+            if out.sink.is_full(self.ns) {
+                out.sink.passed_over(self.ns);
+                return changed
+                    .keys()
+                    .try_for_each(|key| self.count(found, out, Fate::ChangesBack, Some(*key)).map(|_| ()));
+            }
+            let mut held = 0;
+            each(self.now, now, &mut |doc| {
+                if let Some(kept) = key_of(doc).and_then(|key| changed.get_mut(&key)) {
+                    *kept = self.fits(out, doc, &mut held).then(|| doc.to_vec());
+                }
+                Ok(())
+            })?;
+            each(self.then, then, &mut |doc| match key_of(doc).and_then(|key| changed.get(&key)) {
+                Some(Some(now)) => self.note(found, out, Some(doc), Some(now)),
+                _ => Ok(()),
+            })?;
+        }
+    }
+
+    /// Whether a document is to be held, for somebody wants it and there is room; one always fits.
+    fn fits(&self, out: &Out<'_>, doc: &[u8], held: &mut usize) -> bool {
+        let fits = *held == 0 || *held + doc.len() <= out.memory.for_documents();
+        let wanted = fits && !out.sink.is_full(self.ns);
+        *held += if wanted { doc.len() } else { 0 };
+        wanted
     }
 
     /// Counts one document; whether it is a conflict.
     fn count(
         &self,
         found: &mut NamespaceDiff,
-        out: &Collector,
+        out: &Out<'_>,
         fate: Fate,
         key: Option<DocKey>,
     ) -> Result<bool> {
@@ -262,7 +316,7 @@ impl<'w> Pair<'_, 'w> {
     fn note(
         &self,
         found: &mut NamespaceDiff,
-        out: &mut Collector,
+        out: &mut Out<'_>,
         then: Option<&[u8]>,
         now: Option<&[u8]>,
     ) -> Result<()> {
@@ -273,12 +327,7 @@ impl<'w> Pair<'_, 'w> {
             _ => return Ok(()),
         };
         let conflict = self.count(found, out, fate, then.or(now).and_then(key_of))?;
-        if out.documents.len() >= out.limit {
-            out.limited = true;
-            return Ok(());
-        }
-        out.documents.push(DocumentDiff { conflict, ..show(self.ns, fate, then, now) });
-        Ok(())
+        out.sink.document(self.ns, &Differing { fate, conflict, at_stop: then, against: now })
     }
 }
 
@@ -315,4 +364,12 @@ fn same_touch(a: Option<&Touched<'_, '_>>, b: Option<&Touched<'_, '_>>) -> Resul
 
 fn key_of(doc: &[u8]) -> Option<DocKey> {
     Doc::new(doc).ok()?.get("_id").map(DocKey::of)
+}
+
+/// Streams all documents of one collection of a state.
+pub fn each(state: &Folded<'_>, at: usize, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    for chunk in 0..state.chunks(at) {
+        state.emit(at, chunk, sink)?;
+    }
+    state.finish(at)
 }

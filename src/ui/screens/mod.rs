@@ -1,13 +1,18 @@
 //! The screens, one file each, between header and footer.
 
+mod change;
+mod history;
+mod marks;
 mod plan;
 mod preview;
 mod restore;
 mod snapshots;
+mod states;
 mod stop;
 mod suspects;
 mod timeline;
 
+pub use change::draw as change;
 pub use stop::draw as stop;
 
 use super::canvas::Canvas;
@@ -22,7 +27,10 @@ pub fn draw(c: &mut Canvas, model: &Model) {
         Screen::Snapshots => snapshots::draw(c, model, body),
         Screen::Timeline => timeline::draw(c, model, body),
         Screen::Suspects => suspects::draw(c, model, body),
+        Screen::History => history::draw(c, model, body),
         Screen::Preview => preview::draw(c, model, body),
+        Screen::Marks => marks::draw(c, model, body),
+        Screen::States => states::draw(c, model, body),
         Screen::Plan => plan::draw(c, model, body),
         Screen::Restore => restore::draw(c, model, body),
     }

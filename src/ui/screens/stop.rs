@@ -1,23 +1,43 @@
-//! The stop: a panel with both its neighbours, the base it would use, and what lies behind it.
+//! The stop: a panel with both its neighbours, the base it would use, what lies behind it and how
+//! much of that is good, and the same stop for other tools.
 
 use super::plan::op_line;
 use crate::app::view::{self, Area};
-use crate::app::{Model, Slot};
-use crate::domain::text::{count, counted};
+use crate::app::{Loadable, Model, Slot};
+use crate::domain::after::{After, Counts};
+use crate::domain::op::Op;
+use crate::domain::text::{count, counted, visible};
 use crate::ui::canvas::Canvas;
 use crate::ui::overlays::boxed;
 use crate::ui::states;
 use crate::ui::theme::Role;
+
+/// Room for the names of lines.
+const LABEL: u16 = 15;
+
+/// The line between the two neighbours.
+const STOP: &str = "stop";
+
+/// Room for the name of a namespace.
+const NAME: usize = 28;
+
+/// How many namespaces are shown at most.
+const NAMESPACES: usize = 8;
+
+type Line = (&'static str, Vec<(String, Role)>);
 
 /// Draws it.
 pub fn draw(c: &mut Canvas, model: &Model) {
     let Some(bound) = model.choice.stop else { return };
     let size = (c.area().w, c.area().h);
     let wide = view::overlay(size, (104, 1)).w;
-    let lines = lines(model, wide.saturating_sub(4 + LABEL));
+    // A heading, a rule, a blank line and the keys.
+    let most = usize::from(view::body(size).h.saturating_sub(4));
+    let lines = lines(model, wide.saturating_sub(4 + LABEL), most);
     let rows = u16::try_from(lines.len()).unwrap_or(0) + 4;
     let area = view::overlay(size, (104, rows.max(8)));
-    let inside = boxed(c, area, &format!("The stop: before {bound}, {}", bound.time()));
+    let local = model.local_time(bound).map_or(String::new(), |t| format!("  local {}", t.replace('T', " ")));
+    let inside = boxed(c, area, &format!("The stop: before {bound}, {}{local}", bound.time()));
     if states::absent(c, model, inside, Slot::Stop, &model.choice.facts) {
         return;
     }
@@ -33,24 +53,21 @@ pub fn draw(c: &mut Canvas, model: &Model) {
         let pieces: Vec<(&str, Role)> = pieces.iter().map(|(t, r)| (t.as_str(), *r)).collect();
         c.pieces(inside.x + LABEL, y, inside.w.saturating_sub(LABEL), &pieces);
     }
-    keys(c, Area { y: bottom + 1, h: 1, ..inside });
+    keys(c, model, Area { y: bottom + 1, h: 1, ..inside });
 }
 
-/// Room for the names of lines.
-const LABEL: u16 = 15;
-
-/// The line between the two neighbours.
-const STOP: &str = "stop";
-
-type Line = (&'static str, Vec<(String, Role)>);
-
-fn lines(model: &Model, room: u16) -> Vec<Line> {
+fn lines(model: &Model, room: u16, most: usize) -> Vec<Line> {
     let Some(facts) = model.choice.facts.value() else { return Vec::new() };
+    let neighbour = |op: Option<&Op>, none: &str| {
+        let mut pieces = op_line(op, none);
+        let local = op.and_then(|op| model.local_time(op.pos));
+        pieces.extend(local.and_then(|t| Some((format!("  local {}", t.get(11..19)?), Role::Dim))));
+        pieces
+    };
     let mut out: Vec<Line> = vec![
-        ("last applied", op_line(facts.stop.last_applied.as_ref(), "nothing")),
+        ("last applied", neighbour(facts.stop.last_applied.as_ref(), "nothing")),
         (STOP, Vec::new()),
-        ("first left out", op_line(facts.stop.first_left_out.as_ref(), "nothing: this is the end")),
-        ("", Vec::new()),
+        ("first left out", neighbour(facts.stop.first_left_out.as_ref(), "nothing: this is the end")),
     ];
     match model.base() {
         Some(Ok(info)) => out.push(("base", vec![(info.id.clone(), Role::Title)])),
@@ -60,28 +77,141 @@ fn lines(model: &Model, room: u16) -> Vec<Line> {
             for (at, piece) in cause.chain(hint).enumerate() {
                 out.push((if at == 0 { "not possible" } else { "" }, vec![piece]));
             }
+            if let Some(pos) = crate::app::screens::stop::nearest(model) {
+                out.push((
+                    "",
+                    vec![
+                        ("n".into(), Role::Key),
+                        (format!(" goes to {pos}, the nearest valid stop"), Role::Text),
+                    ],
+                ));
+            }
         }
         None => {}
     }
-    out.push(("left out", vec![(format!("{} behind the stop", counted(facts.left_out, "op")), Role::Text)]));
-    let by: Vec<String> =
-        facts.by_namespace.iter().take(4).map(|(ns, n)| format!("{ns} {}", count(*n))).collect();
-    out.push(("", vec![(by.join("   "), Role::Dim)]));
+    let tools = tools(model);
+    // What follows matters more than what other tools call the stop.
+    let room = most.saturating_sub(out.len());
+    match &model.choice.after {
+        Loadable::Ready(after) => out.extend(after_lines(after, room, tools.len() + 1)),
+        other => {
+            let left = format!("{} behind the stop", counted(facts.left_out, "op"));
+            out.push(("left out", vec![(left, Role::Text)]));
+            let doing = match other {
+                Loadable::Loading { .. } => {
+                    ("counting which of them are good writes ...".to_owned(), Role::Dim)
+                }
+                Loadable::Failed(error) => (format!("not counted: {}", error.cause), Role::Bad),
+                _ => return out,
+            };
+            out.push(("", vec![doing]));
+        }
+    }
+    if out.len() + tools.len() < most {
+        out.push(("", Vec::new()));
+        out.extend(tools);
+    }
     out
 }
 
-fn keys(c: &mut Canvas, area: Area) {
-    let pieces = [
-        ("Enter", Role::Key),
-        (" preview  ", Role::Text),
-        ("r", Role::Key),
-        (" restore  ", Role::Text),
+/// What follows the stop in at most `room` lines, of which `tools` are left free where there are
+/// more namespaces than one.
+fn after_lines(after: &After, room: usize, tools: usize) -> Vec<Line> {
+    let total = &after.total;
+    let mut out: Vec<Line> = Vec::new();
+    let ops = |n| counted(n, "op");
+    let documents = |n| counted(n, "document");
+    out.push(match &after.incident {
+        Some(burst) => {
+            let (from, to) = (burst.first.time(), burst.last.time());
+            let until = if hms(&from) == hms(&to) { String::new() } else { format!(" to {}", hms(&to)) };
+            let much = format!(" {} in {}, {}{until}", count(burst.documents), burst.ns, hms(&from));
+            ("incident", vec![(format!("{}:", burst.what), Role::Goes), (much, Role::Text)])
+        }
+        None => {
+            ("incident", vec![("none: what is left out first is a write like any other".into(), Role::Text)])
+        }
+    });
+    let left = format!("{} on {}", ops(total.operations), documents(total.documents));
+    let mut pieces = vec![(left, Role::Text)];
+    if after.incident.is_some() {
+        pieces.push((format!(", {} of them the incident", count(total.incident_operations)), Role::Text));
+    }
+    out.push(("left out", pieces));
+    out.push(match total.good_operations {
+        0 => ("lost with it", vec![("no good write".into(), Role::Good)]),
+        n => {
+            let text = format!("{} on {}", counted(n, "good write"), documents(total.good_documents));
+            ("lost with it", vec![(text, Role::Bad)])
+        }
+    });
+    let mut names: Vec<_> = after.namespaces.iter().collect();
+    names.sort_by_key(|ns| (std::cmp::Reverse(ns.counts.operations), ns.ns.to_string()));
+    let free = room.saturating_sub(out.len());
+    let fit = if free > tools { (free - tools).max(1) } else { free }.min(NAMESPACES);
+    let all = names.len();
+    let cut = all > fit;
+    names.truncate(if cut { fit.saturating_sub(1) } else { fit });
+    let shown = names.iter().map(|found| visible(&found.ns.to_string()).into_owned());
+    let shown: Vec<(String, &Counts)> = shown.zip(names.iter().map(|found| &found.counts)).collect();
+    let wide = shown.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(NAME);
+    let incident = after.incident.is_some();
+    let line =
+        |(name, counts): &(String, &Counts)| ("", by_namespace(&format!("{name:<wide$}"), counts, incident));
+    out.extend(shown.iter().map(line));
+    if cut && fit > 0 {
+        let text = format!("and {} more", counted((all - shown.len()) as u64, "namespace"));
+        out.push(("", vec![(text, Role::Dim)]));
+    }
+    out
+}
+
+fn by_namespace(ns: &str, counts: &Counts, incident: bool) -> Vec<(String, Role)> {
+    let bad = match (counts.incident_operations, incident) {
+        (_, false) => String::new(),
+        (0, true) => " ".repeat(18),
+        (n, true) => format!("{:>9} incident", count(n)),
+    };
+    let good = match counts.good_operations {
+        0 => String::new(),
+        n => format!("{:>9} good on {}", count(n), counted(counts.good_documents, "document")),
+    };
+    vec![(format!("{ns} "), Role::Dim), (bad, Role::Goes), (good, Role::Text)]
+}
+
+fn hms(time: &str) -> &str {
+    time.get(11..19).unwrap_or("?")
+}
+
+/// The same stop for other tools.
+fn tools(model: &Model) -> Vec<Line> {
+    let Some(facts) = model.choice.facts.value() else { return Vec::new() };
+    let of = |name, text: &String| (name, vec![(text.clone(), Role::Text)]);
+    vec![
+        of("mongorestore", &facts.tools.mongorestore),
+        of("pbm restore", &facts.tools.pbm),
+        of("Atlas", &facts.tools.atlas),
+    ]
+}
+
+fn keys(c: &mut Canvas, model: &Model, area: Area) {
+    let possible = !matches!(model.base(), Some(Err(_)));
+    let mut pieces = Vec::new();
+    if possible {
+        pieces.extend([("Enter", Role::Key), (" preview  ", Role::Text)]);
+        pieces.extend([("r", Role::Key), (" restore  ", Role::Text)]);
+    }
+    pieces.extend([
         ("< >", Role::Key),
-        (" one op earlier, later  ", Role::Text),
+        (" op  ", Role::Text),
+        ("[ ]", Role::Key),
+        (" burst  ", Role::Text),
+        ("t", Role::Key),
+        (" time  ", Role::Text),
         ("y", Role::Key),
         (" copy  ", Role::Text),
         ("Esc", Role::Key),
-        (" go on looking", Role::Text),
-    ];
+        (" close", Role::Text),
+    ]);
     c.pieces(area.x, area.y, area.w, &pieces);
 }

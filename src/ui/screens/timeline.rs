@@ -1,11 +1,13 @@
 //! The timeline: the chart, the ops below, and where there is room the highlighted op in full.
 
+use crate::app::list::{Folded, Line};
+use crate::app::screens::history::of_op;
 use crate::app::screens::timeline::place;
 use crate::app::view::{Area, timeline};
 use crate::app::{Hit, Model, Slot, values};
 use crate::domain::Position;
 use crate::domain::op::Op;
-use crate::domain::text::{bytes, count};
+use crate::domain::text::{bytes, count, counted};
 use crate::ui::canvas::{Align, Canvas};
 use crate::ui::chart::{self, look};
 use crate::ui::glyphs::Glyph;
@@ -40,24 +42,32 @@ fn list(c: &mut Canvas, model: &Model, area: Area) {
     if let Some(op) = model.timeline.selected() {
         more = format!("{}  {more}", op.time.get(..10).unwrap_or_default());
     }
-    if let Some(filter) = &model.timeline.filter {
+    if let Some(filter) = model.timeline.filter() {
         more = format!("{more}  filter {filter}");
     }
     if let Some(search) = &model.timeline.search {
         more = format!("{more}  search {search}");
     }
     c.heading(head, head.y, "Ops", &more);
-    if model.timeline.is_empty() {
-        let filter = model.timeline.filter.clone().unwrap_or_default();
+    if model.timeline.rows == 0 {
+        let filter = model.timeline.filter().unwrap_or_default();
         let what = format!("no op matches the filter {filter}");
         states::empty(c, area, &what, "f changes the filter, F clears it");
         return;
     }
-    let rows = model.timeline.list.visible(model.timeline.len(), u64::from(area.h));
+    let rows = model.timeline.list.visible(model.timeline.rows, u64::from(area.h));
     for (y, row) in (area.y..area.y + area.h).zip(rows) {
         let line = Area { y, h: 1, ..area };
-        if let Some(op) = model.timeline.op(row) {
-            draw_op(c, model, op, line);
+        match model.timeline.line(row) {
+            Some(Line::Op { op, of, .. }) => {
+                if of.is_some() {
+                    let member = c.glyph(Glyph::Member);
+                    c.text(line.x + 2, y, 1, member, look(op.kind).1);
+                }
+                draw_op(c, model, op, line);
+            }
+            Some(Line::Burst(folded)) => draw_burst(c, model, folded, line),
+            None => {}
         }
         if row == model.timeline.list.cursor {
             let here = c.glyph(Glyph::Here);
@@ -74,8 +84,7 @@ fn draw_op(c: &mut Canvas, model: &Model, op: &Op, area: Area) {
     side(c, model, op.pos, area.x + 1, y);
     let suspect =
         model.suspects.around(op.pos).is_some_and(|b| b.ns.to_string() == op.ns && b.kind == op.kind);
-    let x = c.cell(area.x + 3, y, 9, op.time.get(11..19).unwrap_or("?"), Role::Text, Align::Left);
-    let x = c.cell(x, y, 17, &op.pos.to_string(), Role::Dim, Align::Left);
+    let x = place_of(c, model, op, area);
     c.text(x, y, 1, sign, role);
     let name = op.command.as_deref().filter(|name| *name != "applyOps").unwrap_or(op.kind.name());
     let x = c.cell(x + 2, y, 8, name, role, Align::Left);
@@ -99,8 +108,63 @@ fn draw_op(c: &mut Canvas, model: &Model, op: &Op, area: Area) {
     }
 }
 
+/// When and where; gives the column behind it.
+fn place_of(c: &mut Canvas, model: &Model, op: &Op, area: Area) -> u16 {
+    let y = area.y;
+    let x = c.cell(area.x + 3, y, 9, op.time.get(11..19).unwrap_or("?"), Role::Text, Align::Left);
+    let x = match model.local_time(op.pos) {
+        Some(local) => c.cell(x, y, 9, local.get(11..19).unwrap_or("?"), Role::Dim, Align::Left),
+        None => x,
+    };
+    c.cell(x, y, 17, &op.pos.to_string(), Role::Dim, Align::Left)
+}
+
+/// A burst, folded or open: how many ops of what, on what, in how much time.
+fn draw_burst(c: &mut Canvas, model: &Model, folded: &Folded, area: Area) {
+    let (y, end, burst) = (area.y, area.x + area.w, &folded.burst);
+    let (sign, role) = look(burst.kind);
+    side(c, model, burst.first, area.x + 1, y);
+    let glyph = c.glyph(if folded.open { Glyph::Opened } else { Glyph::Folded });
+    c.text(area.x + 2, y, 1, glyph, role);
+    let x = place_of(c, model, &folded.op, area);
+    let ops = counted(folded.ops, burst.kind.name());
+    let ns = format!("  {}", burst.ns);
+    let took = format!("  {}", took(folded));
+    let what = format!("  {}", burst.ordinary.as_deref().unwrap_or(&burst.what));
+    let pieces = [
+        (sign, role),
+        (" ", role),
+        (ops.as_str(), role),
+        (ns.as_str(), Role::Text),
+        (took.as_str(), Role::Dim),
+        (what.as_str(), Role::Dim),
+    ];
+    c.pieces(x, y, end.saturating_sub(x + 2), &pieces);
+    if burst.ordinary.is_none() {
+        let text = c.glyph(Glyph::Suspect);
+        c.text(end.saturating_sub(1), y, 1, text, Role::Goes);
+    }
+}
+
+/// From the first op of a burst to its last one.
+fn took(folded: &Folded) -> String {
+    match folded.millis {
+        Some(0) => "in under 1 ms".to_owned(),
+        Some(ms) if ms < 1000 => format!("{ms} ms"),
+        Some(ms) => format!("{:.1} s", ms as f64 / 1000.0),
+        None => match folded.burst.seconds {
+            0 => "within a second".to_owned(),
+            secs => format!("{secs} s"),
+        },
+    }
+}
+
 /// What the stop means for this op: applied, or left out; the first one left out carries its sign.
 fn side(c: &mut Canvas, model: &Model, pos: Position, x: u16, y: u16) {
+    if model.marks.list.iter().any(|mark| mark.pos == pos) {
+        let text = c.glyph(Glyph::Mark);
+        c.text(x + 1, y, 1, text, Role::Mark);
+    }
     let Some(stop) = model.choice.stop.filter(|stop| pos >= *stop) else { return };
     let known = model.choice.facts.value().filter(|f| f.stop.bound == stop);
     let first = known.and_then(|f| f.stop.first_left_out.as_ref()).map_or(stop, |op| op.pos);
@@ -111,6 +175,11 @@ fn side(c: &mut Canvas, model: &Model, pos: Position, x: u16, y: u16) {
 
 fn detail(c: &mut Canvas, model: &Model, area: Area) {
     let head = Area { y: area.y.saturating_sub(1), h: 1, ..area };
+    if let Some(folded) = model.timeline.here().and_then(Line::burst) {
+        c.heading(head, head.y, "The burst", if folded.open { "Enter folds it" } else { "Enter opens it" });
+        burst_facts(c, model, folded, area);
+        return;
+    }
     let (row, text) = &model.timeline.detail;
     if *row != model.timeline.list.cursor && !text.is_loading() {
         c.heading(head, head.y, "The op", "");
@@ -121,10 +190,50 @@ fn detail(c: &mut Canvas, model: &Model, area: Area) {
         states::absent(c, model, area, Slot::Detail, text);
         return;
     };
+    let has_document = model.timeline.selected().and_then(of_op).is_some();
     let hidden = text.lines.len().saturating_sub(usize::from(area.h));
-    let more = if hidden > 0 { format!("{} more lines: Enter", count(hidden as u64)) } else { String::new() };
+    let more = match hidden {
+        0 if has_document => "Enter shows its document before and after".to_owned(),
+        0 => "Enter shows it alone".to_owned(),
+        n => format!("{}: Enter", counted(n as u64, "more line")),
+    };
     c.heading(head, head.y, "The op", &more);
     for (y, line) in (area.y..area.y + area.h).zip(&text.lines) {
         c.text(area.x, y, area.w, line, Role::Text);
+    }
+}
+
+/// What is known of a burst.
+fn burst_facts(c: &mut Canvas, model: &Model, folded: &Folded, area: Area) {
+    let burst = &folded.burst;
+    let (_, role) = look(burst.kind);
+    let share =
+        format!("{} ({:.0} % of the collection)", counted(burst.documents, "document"), burst.share * 100.0);
+    let local = |pos| {
+        model.local_time(pos).map_or(String::new(), |local| format!("  local {}", local.replace('T', " ")))
+    };
+    let mut lines = vec![
+        ("", burst.what.clone(), role),
+        ("on", burst.ns.to_string(), Role::Text),
+        ("about", share, Role::Text),
+        ("ops", format!("{}, {}", count(folded.ops), took(folded)), Role::Text),
+        ("from", format!("{}  {}{}", burst.first, burst.first.time(), local(burst.first)), Role::Text),
+        ("to", format!("{}  {}{}", burst.last, burst.last.time(), local(burst.last)), Role::Text),
+    ];
+    let session = burst.session.clone().unwrap_or_else(|| "none in the oplog".into());
+    lines.push(("session", session, Role::Text));
+    match &burst.ordinary {
+        Some(reason) => lines.push(("ordinary", reason.clone(), Role::Text)),
+        None => lines.push(("stop", format!("s stops before it: {}", burst.stop), Role::Mark)),
+    }
+    let mut y = area.y;
+    for (name, text, role) in lines {
+        for (at, line) in states::wrap(&text, area.w.saturating_sub(10)).into_iter().enumerate() {
+            if y < area.y + area.h {
+                c.text(area.x, y, 9, if at == 0 { name } else { "" }, Role::Dim);
+                c.text(area.x + 10, y, area.w.saturating_sub(10), &line, role);
+                y += 1;
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use super::Timeline;
 use crate::app::axis::Axis;
 use crate::app::data::Opened;
 use crate::app::effect::{Effect, Work};
+use crate::app::list::Line;
 use crate::app::model::{Model, Screen};
 use crate::app::{Loadable, jobs::Slot, update, view};
 use crate::domain::Position;
@@ -15,14 +16,14 @@ pub fn demand(model: &mut Model, out: &mut Vec<Effect>) {
         return;
     }
     let view = view::timeline(model.size);
-    let (len, height) = (model.timeline.len(), u64::from(view.list.h));
+    let (len, height) = (model.timeline.rows, u64::from(view.list.h));
     model.timeline.list.settle(len, height);
     if let Some(pos) = model.timeline.selected().map(|op| op.pos) {
         model.timeline.at = pos;
     }
     rows(model, len, height, out);
     bars(model, out);
-    let wanted = view.detail.is_some() && model.timeline.selected().is_some();
+    let wanted = view.detail.is_some() && matches!(model.timeline.here(), Some(Line::Op { .. }));
     if wanted && (model.timeline.detail.0 != model.timeline.list.cursor || model.timeline.detail.1.is_idle())
     {
         detail(model, out);
@@ -49,24 +50,28 @@ pub fn shows_all(model: &Model, opened: &Opened) -> bool {
 
 /// The oplog has grown at its end. What is shown stays until what follows it is there.
 pub fn grown(model: &mut Model, shown_whole: bool, out: &mut Vec<Effect>) {
-    let timeline = &mut model.timeline;
     if shown_whole {
-        timeline.axis = None;
+        model.timeline.axis = None;
     }
+    stale(model);
+    super::folds::again(model, out);
+}
+
+/// Rows and bars may have changed; they stay visible until the new ones have come.
+pub fn stale(model: &mut Model) {
+    let timeline = &mut model.timeline;
+    timeline.stale = true;
     timeline.asked = (None, None);
     timeline.bars = match std::mem::take(&mut timeline.bars) {
         Loadable::Ready(bars) => Loadable::Loading { since: model.now, before: Some(bars) },
         other => other,
     };
-    if let Some(query) = timeline.filter.clone() {
-        timeline.trying = Some(query.clone());
-        update::ask(model, Slot::Filter, Work::Filter { query }, out);
-    }
 }
 
 fn rows(model: &mut Model, len: u64, height: u64, out: &mut Vec<Effect>) {
     let visible = model.timeline.list.visible(len, height);
-    let there = model.timeline.page.as_ref().is_some_and(|page| page.holds(&visible));
+    let holds = model.timeline.page.as_ref().is_some_and(|page| page.holds(&visible));
+    let there = holds && !model.timeline.stale;
     let coming = model.timeline.asked.0.as_ref();
     let is_coming = coming.is_some_and(|r| r.start <= visible.start && visible.end <= r.end);
     if there || is_coming || visible.is_empty() {
@@ -75,7 +80,7 @@ fn rows(model: &mut Model, len: u64, height: u64, out: &mut Vec<Effect>) {
     let start = visible.start.saturating_sub(2 * height);
     let count = (5 * height).min(len - start);
     model.timeline.asked.0 = Some(start..start + count);
-    let work = Work::Rows { filter: model.timeline.filter.clone(), start, count };
+    let work = Work::Rows { view: model.timeline.view.clone(), start, count };
     update::ask(model, Slot::Rows, work, out);
 }
 
@@ -88,7 +93,7 @@ fn bars(model: &mut Model, out: &mut Vec<Effect>) {
     }
     model.timeline.asked.1 = Some(axis);
     model.timeline.bars.ask(model.now);
-    let work = Work::Bars { filter: model.timeline.filter.clone(), axis };
+    let work = Work::Bars { filter: model.timeline.view.filter.clone(), axis };
     update::ask(model, Slot::Bars, work, out);
 }
 
@@ -112,6 +117,6 @@ pub fn detail(model: &mut Model, out: &mut Vec<Effect>) {
     let row = model.timeline.list.cursor;
     model.timeline.detail.0 = row;
     model.timeline.detail.1.ask(model.now);
-    let work = Work::Detail { filter: model.timeline.filter.clone(), row };
+    let work = Work::Detail { view: model.timeline.view.clone(), row };
     update::ask(model, Slot::Detail, work, out);
 }

@@ -2,18 +2,21 @@
 //! hold millions. What is visible is asked for; nothing else is ever held.
 
 mod demand;
+mod folds;
 mod moving;
 
-pub use demand::{demand, forget, grown, shows_all};
+pub use demand::{demand, detail, forget, grown, shows_all, stale};
+pub use folds::{fold, listed};
 pub use moving::{go_to, place};
 
 use crate::app::axis::Axis;
-use crate::app::data::{Bars, Indexed, Page, Text};
+use crate::app::data::{Bars, Indexed, Text};
 use crate::app::effect::{Direction, Effect, Work};
+use crate::app::list::{Anchor, Line, Page, Spot, View};
 use crate::app::model::Model;
-use crate::app::overlay::{Detail, Overlay, Prompt, Purpose};
-use crate::app::screens::{goto, stop, suspects};
-use crate::app::text_field::TextField;
+use crate::app::overlay::Overlay;
+use crate::app::prompts::{self, Purpose};
+use crate::app::screens::{change, goto, stop, suspects};
 use crate::app::window::Window;
 use crate::app::{Loadable, jobs::Slot, update};
 use crate::domain::op::Op;
@@ -26,16 +29,20 @@ use crate::keys::Action;
 pub struct Timeline {
     /// Whether the ops can be looked at.
     pub index: Loadable<Indexed>,
-    /// The query that narrows the list.
-    pub filter: Option<String>,
-    /// How many ops it leaves.
-    pub filtered: u64,
-    /// The query that is being tried as filter.
-    pub trying: Option<String>,
+    /// What the list shows.
+    pub view: View,
+    /// How many rows it has.
+    pub rows: u64,
+    /// How many ops, folded or not.
+    pub ops: u64,
+    /// Whether somebody wants to see every op by itself.
+    pub unfolded: bool,
     /// Where one is in the list.
     pub list: Window,
     /// The rows around the visible ones.
     pub page: Option<Page>,
+    /// Whether the list has changed since they came.
+    pub stale: bool,
     /// The position of the highlighted op, the last one known.
     pub at: Position,
     /// The bars.
@@ -51,27 +58,24 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// How many ops the list has.
-    pub fn len(&self) -> u64 {
-        match self.filter {
-            Some(_) => self.filtered,
-            None => self.index.value().map_or(0, |index| index.ops),
-        }
+    /// The query that narrows the list.
+    pub fn filter(&self) -> Option<&str> {
+        self.view.filter.as_deref()
     }
 
-    /// Whether the list has no op.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The op in a row, if it is known.
-    pub fn op(&self, row: u64) -> Option<&Op> {
+    /// A row of the list, if it is known.
+    pub fn line(&self, row: u64) -> Option<&Line> {
         self.page.as_ref()?.get(row)
     }
 
-    /// The highlighted op, if it is known.
+    /// The highlighted row, if it is known.
+    pub fn here(&self) -> Option<&Line> {
+        self.line(self.list.cursor)
+    }
+
+    /// The highlighted op, or the first one of the highlighted burst, if it is known.
     pub fn selected(&self) -> Option<&Op> {
-        self.op(self.list.cursor)
+        self.here().map(Line::op)
     }
 }
 
@@ -84,44 +88,44 @@ pub fn index(model: &mut Model, out: &mut Vec<Effect>) {
 /// The oplog is read.
 pub fn indexed(model: &mut Model, answer: Result<Indexed>, out: &mut Vec<Effect>) {
     model.timeline.index.fill(answer);
-    if model.timeline.index.ready().is_none() {
-        return;
-    }
+    let Some(Indexed { ops }) = model.timeline.index.ready() else { return };
+    (model.timeline.rows, model.timeline.ops) = (*ops, *ops);
+    model.timeline.view = View::default();
     forget(model);
     suspects::look(model, out);
+    if model.overlays.is_empty() && model.choice.stop.is_some() {
+        stop::look(model, out);
+    }
     if model.timeline.at != Position::MIN {
         let at = model.timeline.at;
         go_to(model, at, out);
     }
 }
 
-/// The filter that was tried has been counted.
-pub fn filtered(model: &mut Model, answer: Result<u64>, out: &mut Vec<Effect>) {
-    let trying = model.timeline.trying.take();
-    if let (Ok(left), Some(query)) = (answer, trying) {
-        model.timeline.filter = Some(query);
-        model.timeline.filtered = left;
-        forget(model);
-        let at = model.timeline.at;
-        go_to(model, at, out);
-    }
+/// Rows have come.
+pub fn paged(model: &mut Model, page: Page) {
+    model.timeline.page = Some(page);
+    model.timeline.stale = false;
 }
 
 /// A search has come to an end.
-pub fn found(model: &mut Model, row: Option<u64>) {
-    match row {
-        Some(row) => moving::jump(model, row),
+pub fn found(model: &mut Model, spot: Option<Spot>, out: &mut Vec<Effect>) {
+    match spot {
+        Some(spot) => folds::show(model, spot, out),
         None => {
             let text = model.timeline.search.clone().unwrap_or_default();
-            let within = if model.timeline.filter.is_some() { " within the filter" } else { "" };
+            let within = if model.timeline.filter().is_some() { " within the filter" } else { "" };
             model.say(format!("no op matches {text}{within}"));
         }
     }
 }
 
-/// The row at or behind a position; behind the last one it is the last.
-pub fn located(model: &mut Model, row: Option<u64>) {
-    moving::jump(model, row.unwrap_or(u64::MAX));
+/// The op at or behind a position; behind the last one it is the last.
+pub fn located(model: &mut Model, spot: Option<Spot>, out: &mut Vec<Effect>) {
+    match spot {
+        Some(spot) => folds::show(model, spot, out),
+        None => moving::jump(model, u64::MAX),
+    }
 }
 
 /// Something was typed and accepted; the error is a sentence for the prompt.
@@ -141,8 +145,17 @@ pub fn typed(
         Purpose::Filter if text.is_empty() => clear_filter(model, out),
         Purpose::Filter => {
             check(model, text)?;
-            model.timeline.trying = Some(text.to_owned());
-            update::ask(model, Slot::Filter, Work::Filter { query: text.to_owned() }, out);
+            let view = View {
+                filter: Some(text.to_owned()),
+                open: Default::default(),
+                ..model.timeline.view.clone()
+            };
+            let at = Anchor::Pos(model.timeline.at);
+            update::ask(model, Slot::Filter, Work::List { view, at }, out);
+        }
+        Purpose::StopAt => {
+            let bound = stop::typed(model, text)?;
+            stop::choose(model, bound, out);
         }
         Purpose::Search if text.is_empty() => model.timeline.search = None,
         Purpose::Search => {
@@ -150,6 +163,7 @@ pub fn typed(
             model.timeline.search = Some(text.to_owned());
             search(model, Direction::Forward, out);
         }
+        _ => {}
     }
     Ok(())
 }
@@ -169,7 +183,7 @@ fn search(model: &mut Model, direction: Direction, out: &mut Vec<Effect>) {
     let Some(query) = model.timeline.search.clone() else { return };
     let work = Work::Search {
         query,
-        filter: model.timeline.filter.clone(),
+        view: model.timeline.view.clone(),
         from: model.timeline.list.cursor,
         direction,
     };
@@ -177,20 +191,20 @@ fn search(model: &mut Model, direction: Direction, out: &mut Vec<Effect>) {
 }
 
 fn clear_filter(model: &mut Model, out: &mut Vec<Effect>) {
-    model.timeline.filter = None;
-    forget(model);
-    let at = model.timeline.at;
-    go_to(model, at, out);
+    let view = View { filter: None, open: Default::default(), ..model.timeline.view.clone() };
+    let at = Anchor::Pos(model.timeline.at);
+    update::ask(model, Slot::Fold, Work::List { view, at }, out);
 }
 
-fn prompt(model: &mut Model, purpose: Purpose) {
+/// Asks for a line to be typed.
+pub fn prompt(model: &mut Model, purpose: Purpose) {
     let before = match purpose {
         Purpose::Search => model.timeline.search.as_deref(),
-        Purpose::Filter => model.timeline.filter.as_deref(),
-        Purpose::GoTo => None,
+        Purpose::Filter => model.timeline.filter(),
+        _ => None,
     };
-    let field = TextField::new(before.unwrap_or_default());
-    model.overlays.push(Overlay::Prompt(Prompt { purpose, field, problem: None }));
+    let before = before.unwrap_or_default().to_owned();
+    prompts::ask(model, purpose, &before);
 }
 
 /// Carries an action out; `false` = it is none of this screen.
@@ -208,41 +222,30 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool
             }
         }
         Action::StopAfter => {
-            if let Some(pos) = model.timeline.selected().map(|op| op.pos.next()) {
-                stop::choose(model, pos, out);
+            let last = |line: &Line| line.burst().map_or(line.op().pos, |folded| folded.burst.last);
+            if let Some(pos) = model.timeline.here().map(last) {
+                stop::choose(model, pos.next(), out);
             }
         }
         Action::ShowStop => model.overlays.push(Overlay::Stop),
-        Action::Open => open(model, out),
+        Action::Open => match model.timeline.here() {
+            Some(Line::Burst(_)) => folds::toggle(model, out),
+            Some(Line::Op { .. }) => change::of_op(model, out),
+            None => {}
+        },
+        Action::Fold => folds::toggle(model, out),
+        Action::FoldAll => folds::toggle_all(model, out),
         _ => return moving::perform(model, action, out),
     }
     true
 }
 
-/// Shows the highlighted op in full.
-fn open(model: &mut Model, out: &mut Vec<Effect>) {
-    let Some(op) = model.timeline.selected() else { return };
-    let title = format!("{} {} at {}", op.kind.name(), op.ns, op.pos);
-    let (row, text) = &model.timeline.detail;
-    let known = text.ready().filter(|_| *row == model.timeline.list.cursor).cloned();
-    let text = match known {
-        Some(text) => Loadable::Ready(text),
-        None => {
-            demand::detail(model, out);
-            Loadable::Loading { since: model.now, before: None }
-        }
-    };
-    let copy = text.ready().map(|t| t.lines.join("\n")).unwrap_or_default();
-    model.overlays.push(Overlay::Detail(Detail { title, text, copy, list: Window::default() }));
-}
-
 /// One op has been decoded: for the pane beside the list, and for the text lying over it.
 pub fn detailed(model: &mut Model, answer: Result<Text>) {
-    if let Some(Overlay::Detail(detail)) = model.overlays.last_mut()
-        && detail.text.is_loading()
+    if let Some(Overlay::Change(change)) = model.overlays.last_mut()
+        && change.op.is_loading()
     {
-        detail.copy = answer.as_ref().map(|t| t.lines.join("\n")).unwrap_or_default();
-        detail.text.fill(answer.clone());
+        change.op.fill(answer.clone());
     }
     model.timeline.detail.1.fill(answer);
 }

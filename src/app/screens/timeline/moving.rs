@@ -14,7 +14,7 @@ use crate::keys::Action;
 pub fn go_to(model: &mut Model, pos: Position, out: &mut Vec<Effect>) {
     model.timeline.at = pos;
     if model.timeline.index.ready().is_some() {
-        let work = Work::Locate { filter: model.timeline.filter.clone(), pos };
+        let work = Work::Locate { view: model.timeline.view.clone(), pos };
         update::ask(model, Slot::Locate, work, out);
     }
 }
@@ -22,7 +22,7 @@ pub fn go_to(model: &mut Model, pos: Position, out: &mut Vec<Effect>) {
 /// Goes to a row.
 pub fn jump(model: &mut Model, row: u64) {
     let rows = u64::from(view::timeline(model.size).list.h);
-    let len = model.timeline.len();
+    let len = model.timeline.rows;
     model.timeline.list.jump(row, len, rows);
 }
 
@@ -44,7 +44,7 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool
 
 fn go(model: &mut Model, motion: Motion) {
     let rows = u64::from(view::timeline(model.size).list.h);
-    let len = model.timeline.len();
+    let len = model.timeline.rows;
     model.timeline.list.go(motion, len, rows);
 }
 
@@ -147,9 +147,9 @@ fn ops_in_bar(model: &Model, axis: Axis, at: Position) -> u32 {
 
 /// Where one is in the list, in words: `op 1,234 of 21,935`.
 pub fn place(model: &Model) -> String {
-    let len = model.timeline.len();
-    match len {
-        0 => "no ops".into(),
-        _ => format!("op {} of {}", count(model.timeline.list.cursor + 1), count(len)),
+    match (model.timeline.ops, model.timeline.here()) {
+        (0, _) => "no ops".into(),
+        (ops, None) => counted(ops, "op"),
+        (ops, Some(line)) => format!("op {} of {}", count(line.at() + 1), count(ops)),
     }
 }

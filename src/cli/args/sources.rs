@@ -1,6 +1,6 @@
 //! Which sources a command names: a profile among them is put in place of its name here, once for all.
 
-use super::args::Command;
+use super::Command;
 use crate::domain::source::Source;
 
 impl Command {
@@ -14,6 +14,7 @@ impl Command {
             Command::Diff(args) => &mut args.source.sources,
             Command::History(args) => &mut args.source.sources,
             Command::Mark(args) => &mut args.source.sources,
+            Command::Note(args) => &mut args.source.sources,
             Command::States(args) => &mut args.source.sources,
             Command::Restore(args) => &mut args.plan.source.sources,
             Command::Doctor(args) => &mut args.sources,

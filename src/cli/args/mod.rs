@@ -1,16 +1,22 @@
 //! What can be typed: clap types, and nothing else.
 
+mod between;
+mod keep;
+mod plan;
+mod sources;
+
+pub use between::{ArchiveArgs, DoctorArgs, GenerateArgs, Generated};
+pub use keep::{MarkArgs, NoteArgs, ReportArgs, StatesArgs};
+pub use plan::{PlanArgs, RestoreArgs, StopArgs};
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::between::{ArchiveArgs, DoctorArgs, GenerateArgs};
-pub use super::plan_args::{PlanArgs, RestoreArgs, StopArgs};
 use crate::domain::Position;
 use crate::domain::position::Place;
 use crate::domain::source::Source;
-use crate::domain::stop::{Side, StopRequest};
 use crate::runtime::ThemeChoice;
 
 /// Point-in-time recovery of MongoDB, one operation before the damage.
@@ -50,12 +56,15 @@ pub struct ScreensArgs {
 /// How the screens look.
 #[derive(Debug, Args)]
 pub struct LookArgs {
-    /// auto, dark, light, ansi (the 16 colours of your own scheme), mono
+    /// auto, dark, light, ansi (the 16 colours of your own scheme), ansi-light, mono
     #[arg(long, value_name = "NAME", value_parser = named::<ThemeChoice>)]
     pub theme: Option<String>,
     /// Use ASCII characters only
     #[arg(long)]
     pub ascii: bool,
+    /// Listen to the mouse over ssh too
+    #[arg(long, conflicts_with = "no_mouse")]
+    pub mouse: bool,
     /// Leave the mouse to the terminal
     #[arg(long)]
     pub no_mouse: bool,
@@ -92,6 +101,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Name a place in the oplog, with a note; without --name list the marks
     Mark(MarkArgs),
+    /// Note something in the journal of the case; without --text list the notes
+    Note(NoteArgs),
     /// Show the states at several times side by side, without a restore
     States(StatesArgs),
     /// Restore the state at a stop: into an isolated MongoDB, a server, a dump directory, an archive
@@ -169,7 +180,7 @@ pub struct OpsArgs {
 pub struct MemoryArgs {
     /// Take at most this much memory, like 512M; what exceeds it goes to the case folder [default: a
     /// quarter of the machine]
-    #[arg(long, value_name = "SIZE", value_parser = super::config::memory)]
+    #[arg(long, value_name = "SIZE", value_parser = crate::cli::config::memory)]
     pub memory: Option<u64>,
 }
 
@@ -191,9 +202,16 @@ pub struct DiffArgs {
     /// Only namespaces like this, with their documents; * stands for anything; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub ns: Vec<String>,
-    /// Show at most this many documents field by field [default: 20 with --ns, else 0]
+    /// Show at most this many documents field by field [default: 20 with --ns or -q, else 0]
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
+    /// Only documents like this: is:comes-back is:changes-back is:goes-away is:conflict field:price
+    /// id:42 words /regex/ -not
+    #[arg(short, long, value_name = "FILTER", allow_hyphen_values = true)]
+    pub query: Option<String>,
+    /// Write every document that differs to this new file, as NDJSON
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
     /// How much memory to take.
     #[command(flatten)]
     pub memory: MemoryArgs,
@@ -214,85 +232,6 @@ pub struct HistoryArgs {
     /// Begin with this snapshot only, instead of the oldest of each stretch of oplog
     #[arg(long, value_name = "SNAPSHOT")]
     pub snapshot: Option<String>,
-}
-
-/// Arguments of `report`.
-#[derive(Debug, Args)]
-pub struct ReportArgs {
-    /// The case: a folder, or a name [default: the one worked on last]
-    #[arg(value_name = "CASE")]
-    pub case: Option<PathBuf>,
-    /// Print JSON instead of Markdown
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `mark`.
-#[derive(Debug, Args)]
-pub struct MarkArgs {
-    /// Where to look.
-    #[command(flatten)]
-    pub source: SourceArgs,
-    /// Before this position: T:I, T,I, Timestamp(T, I), a time, or end
-    #[arg(long, value_name = "POS", conflicts_with = "after", requires = "name")]
-    pub before: Option<Place>,
-    /// After this position; a time is its whole second
-    #[arg(long, value_name = "POS", requires = "name")]
-    pub after: Option<Place>,
-    /// The name; a mark of that name is moved
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
-    /// What to remember about it
-    #[arg(long, value_name = "TEXT", requires = "name")]
-    pub note: Option<String>,
-    /// Take the mark of that name away
-    #[arg(long, requires = "name", conflicts_with_all = ["before", "after", "note"])]
-    pub remove: bool,
-}
-
-impl MarkArgs {
-    /// Where to set the mark, if it is said.
-    pub fn stop(&self) -> Option<StopRequest> {
-        let (side, place) = match (self.before, self.after) {
-            (Some(place), _) => (Side::Before, place),
-            (None, Some(place)) => (Side::After, place),
-            (None, None) => return None,
-        };
-        Some(StopRequest { side, place })
-    }
-}
-
-/// Arguments of `states`.
-#[derive(Debug, Args)]
-pub struct StatesArgs {
-    /// Where to look.
-    #[command(flatten)]
-    pub source: SourceArgs,
-    /// The state before this position or time, at `end`, or at a mark; may be repeated [default:
-    /// all marks]
-    #[arg(long, value_name = "POS|MARK")]
-    pub at: Vec<String>,
-    /// Only namespaces like this; * stands for anything; may be repeated
-    #[arg(long, value_name = "GLOB")]
-    pub ns: Vec<String>,
-    /// Count documents like this, an object in Extended JSON: equality, $gt $gte $lt $lte $in $exists
-    #[arg(long = "where", value_name = "JSON")]
-    pub condition: Option<String>,
-    /// Show the document with this _id, as in `history`
-    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
-    pub id: Option<String>,
-    /// Show so many of the documents that --where finds, for each state and namespace
-    #[arg(long, value_name = "N", requires = "condition")]
-    pub limit: Option<usize>,
-    /// Use this snapshot instead of the newest possible
-    #[arg(long, value_name = "SNAPSHOT")]
-    pub snapshot: Option<String>,
-    /// How much memory to take.
-    #[command(flatten)]
-    pub memory: MemoryArgs,
-    /// Print Markdown, with the command that gives the same again
-    #[arg(long, conflicts_with = "json")]
-    pub markdown: bool,
 }
 
 /// Arguments of `targets`.

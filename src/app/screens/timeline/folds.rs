@@ -1,0 +1,83 @@
+//! Bursts in the list: folded into one row each, opened and closed. The cursor stays on the op it
+//! is on, or goes to the heading that hides it.
+
+use super::{forget, moving, stale};
+use crate::app::effect::{Effect, Work};
+use crate::app::list::{Anchor, Line, Listed, Spot, View};
+use crate::app::model::Model;
+use crate::app::{jobs::Slot, update};
+
+/// Folds bursts, once they are known.
+pub fn fold(model: &mut Model, out: &mut Vec<Effect>) {
+    if !model.timeline.unfolded && model.timeline.index.ready().is_some() {
+        let view = View { folded: true, ..model.timeline.view.clone() };
+        list(model, view, here(model), out);
+    }
+}
+
+/// Works the list out anew as it is shown: it may have grown.
+pub fn again(model: &mut Model, out: &mut Vec<Effect>) {
+    let view = model.timeline.view.clone();
+    list(model, view, here(model), out);
+}
+
+/// The list has changed.
+pub fn listed(model: &mut Model, listed: Listed) {
+    let same = model.timeline.view == listed.view;
+    model.timeline.view = listed.view;
+    model.timeline.rows = listed.len;
+    model.timeline.ops = listed.ops;
+    match same {
+        // It has grown, or bursts have: what is shown stays until what follows it is there.
+        true => stale(model),
+        false => forget(model),
+    }
+    moving::jump(model, listed.row);
+}
+
+/// Goes to an op, and opens the burst it is hidden in.
+pub fn show(model: &mut Model, spot: Spot, out: &mut Vec<Effect>) {
+    match spot.inside {
+        None => moving::jump(model, spot.row),
+        Some(burst) => {
+            let mut view = model.timeline.view.clone();
+            view.open.insert(burst);
+            list(model, view, Anchor::Op(spot.op), out);
+        }
+    }
+}
+
+/// Opens or closes the burst one is on or in.
+pub fn toggle(model: &mut Model, out: &mut Vec<Effect>) {
+    let number = match model.timeline.here() {
+        Some(Line::Burst(folded)) => Some(folded.number),
+        Some(Line::Op { of, .. }) => *of,
+        None => return,
+    };
+    let Some(number) = number else {
+        model.say("this op belongs to no burst");
+        return;
+    };
+    let mut view = model.timeline.view.clone();
+    if !view.open.remove(&number) {
+        view.open.insert(number);
+    }
+    list(model, view, Anchor::Burst(number), out);
+}
+
+/// Folds all bursts, or shows every op by itself.
+pub fn toggle_all(model: &mut Model, out: &mut Vec<Effect>) {
+    let folded = !model.timeline.view.folded;
+    model.timeline.unfolded = !folded;
+    let view = View { folded, open: Default::default(), ..model.timeline.view.clone() };
+    list(model, view, here(model), out);
+    model.say(if folded { "bursts are folded into one row each" } else { "every op has a row of its own" });
+}
+
+fn list(model: &mut Model, view: View, at: Anchor, out: &mut Vec<Effect>) {
+    update::ask(model, Slot::Fold, Work::List { view, at }, out);
+}
+
+fn here(model: &Model) -> Anchor {
+    model.timeline.here().map_or(Anchor::Pos(model.timeline.at), |line| Anchor::Op(line.at()))
+}
