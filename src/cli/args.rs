@@ -1,21 +1,16 @@
 //! What can be typed: clap types, and nothing else.
 
-use std::num::{NonZeroU64, NonZeroUsize};
-mod keep;
-
-pub use keep::{MarkArgs, NoteArgs, ReportArgs, StatesArgs};
-
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::between::{ArchiveArgs, DoctorArgs, GenerateArgs};
+pub use super::case_args::{MarkArgs, NoteArgs, ReportArgs, StatesArgs};
+pub use super::plan_args::{PlanArgs, RestoreArgs, StopArgs};
 use crate::domain::Position;
-use crate::domain::how::WriteConcern;
 use crate::domain::position::Place;
 use crate::domain::source::Source;
-use crate::domain::stop::{Side, StopRequest};
-use crate::ops::select::Rename;
 use crate::runtime::ThemeChoice;
 
 /// Point-in-time recovery of MongoDB, one operation before the damage.
@@ -120,52 +115,6 @@ pub enum Command {
     Generate(GenerateArgs),
 }
 
-/// Arguments of `generate`.
-#[derive(Debug, Args)]
-pub struct GenerateArgs {
-    /// What to print.
-    #[command(subcommand)]
-    pub what: Generated,
-}
-
-/// What can be printed.
-#[derive(Debug, Subcommand)]
-pub enum Generated {
-    /// Completions for a shell
-    Completions {
-        /// Which one
-        shell: clap_complete::Shell,
-    },
-    /// The manual page, as troff
-    Man,
-    /// Everything that can be configured, with the defaults
-    Config,
-}
-
-impl Command {
-    /// The sources it names, where it names any.
-    pub fn sources(&mut self) -> Option<&mut Vec<Source>> {
-        Some(match self {
-            Command::Snapshots(args) => &mut args.sources,
-            Command::Ops(args) => &mut args.source.sources,
-            Command::Suspects(args) => &mut args.source.sources,
-            Command::Plan(args) => &mut args.source.sources,
-            Command::Diff(args) => &mut args.source.sources,
-            Command::History(args) => &mut args.source.sources,
-            Command::Mark(args) => &mut args.source.sources,
-            Command::Note(args) => &mut args.source.sources,
-            Command::States(args) => &mut args.source.sources,
-            Command::Restore(args) => &mut args.plan.source.sources,
-            Command::Doctor(args) => &mut args.sources,
-            Command::Archive(_)
-            | Command::Demo(_)
-            | Command::Generate(_)
-            | Command::Report(_)
-            | Command::Targets(_) => return None,
-        })
-    }
-}
-
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
@@ -175,53 +124,6 @@ pub struct DemoArgs {
     /// How the screens look.
     #[command(flatten)]
     pub look: LookArgs,
-}
-
-/// Arguments of `archive`.
-#[derive(Debug, Args)]
-pub struct ArchiveArgs {
-    /// The replica set: mongodb://…, or a profile that names one
-    #[arg(value_name = "URI")]
-    pub uri: Source,
-    /// The folder of the archive; made if it is not there
-    #[arg(value_name = "DIR")]
-    pub dir: PathBuf,
-    /// End when everything that is there now is on disk; exit code 4 if something was missed
-    #[arg(long)]
-    pub once: bool,
-    /// Remove slices that end more than this many days ago
-    #[arg(long, value_name = "N")]
-    pub keep_days: Option<u64>,
-    /// Remove the oldest slices beyond this size on disk: 500M, 20G
-    #[arg(long, value_name = "SIZE", value_parser = super::commands::archive::size)]
-    pub keep_bytes: Option<u64>,
-    /// Close a slice after this many seconds: as much as a crash of this machine can lose
-    #[arg(long, value_name = "N", default_value_t = 60)]
-    pub slice_seconds: u64,
-    /// Close a slice at this size, before compression
-    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = super::commands::archive::size)]
-    pub slice_bytes: u64,
-    /// Print JSON: one line for each slice, gap and loss of the source
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `doctor`.
-#[derive(Debug, Args)]
-pub struct DoctorArgs {
-    /// Dump directories, archives, slices, mongodb://… of a replica set; none = this machine only
-    #[arg(value_name = "SOURCE")]
-    pub sources: Vec<Source>,
-    /// How much depends on the data: an oplog of 24 h, 48 h or 168 h
-    /// [default: as configured, else production]
-    #[arg(long, value_name = "HOW", value_parser = ["development", "production", "mission-critical"])]
-    pub criticality: Option<String>,
-    /// The case folder to look at
-    #[arg(long, value_name = "DIR")]
-    pub case: Option<PathBuf>,
-    /// Print JSON: one line for each check
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Where backups and oplogs are.
@@ -274,110 +176,6 @@ pub struct MemoryArgs {
     /// quarter of the machine]
     #[arg(long, value_name = "SIZE", value_parser = super::config::memory)]
     pub memory: Option<u64>,
-}
-
-/// Where to stop.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-pub struct StopArgs {
-    /// Stop before this position (it is left out): T:I, T,I, Timestamp(T, I), a time, or end
-    #[arg(long, value_name = "POS")]
-    pub before: Option<Place>,
-    /// Stop after this position (it is taken in); a time is its whole second
-    #[arg(long, value_name = "POS")]
-    pub after: Option<Place>,
-}
-
-impl StopArgs {
-    /// The request. clap has seen to it that one of the two is there.
-    pub fn request(&self) -> StopRequest {
-        match (self.before, self.after) {
-            (Some(place), _) => StopRequest { side: Side::Before, place },
-            (None, place) => StopRequest { side: Side::After, place: place.unwrap_or(Place::End) },
-        }
-    }
-}
-
-/// What a plan is made of.
-#[derive(Debug, Args)]
-pub struct PlanArgs {
-    /// Where to look.
-    #[command(flatten)]
-    pub source: SourceArgs,
-    /// Where to stop.
-    #[command(flatten)]
-    pub stop: StopArgs,
-    /// Use this snapshot instead of the newest possible
-    #[arg(long, value_name = "ID")]
-    pub snapshot: Option<String>,
-    /// Restore only namespaces like this; * stands for anything; may be repeated
-    #[arg(long, value_name = "GLOB")]
-    pub ns: Vec<String>,
-    /// But not namespaces like this; may be repeated
-    #[arg(long, value_name = "GLOB")]
-    pub ns_exclude: Vec<String>,
-    /// Restore a collection under another name, like shop.orders=shop.orders_before; may be repeated
-    #[arg(long, value_name = "OLD=NEW")]
-    pub ns_rename: Vec<Rename>,
-    /// Where the state goes: isolated, dump:DIR, archive:FILE[.gz], or mongodb://…
-    #[arg(long, value_name = "TARGET", default_value = "isolated")]
-    pub target: String,
-    /// Pass over the entry at POS: for a command that changes no documents; journalled and reported
-    #[arg(long, value_name = "POS")]
-    pub skip_op: Vec<Position>,
-    /// Restore users and roles too (kept aside by default)
-    #[arg(long)]
-    pub with_users: bool,
-    /// The mongod to start (else PITSTOP_MONGOD, the configuration, PATH)
-    #[arg(long, value_name = "FILE")]
-    pub mongod: Option<PathBuf>,
-    /// The port of the isolated server (else a free one)
-    #[arg(long, value_name = "PORT")]
-    pub port: Option<u16>,
-    /// On other servers, leave TTL indexes out instead of refusing
-    #[arg(long, value_name = "WHAT", value_parser = ["defer"])]
-    pub ttl: Option<String>,
-    /// Keep the isolated server's data in this directory: new or empty, on any disk
-    #[arg(long, value_name = "DIR")]
-    pub dbpath: Option<PathBuf>,
-    /// End the isolated server as a replica set of this name with one node, to be grown
-    #[arg(long, value_name = "NAME")]
-    pub replset: Option<String>,
-    /// On a mongodb:// target: whose acknowledgement writes wait for: majority, or how many
-    /// members [default: 1]
-    #[arg(long, value_name = "W")]
-    pub write_concern: Option<WriteConcern>,
-    /// Write with so many commands at a time [default: one for each processor]
-    #[arg(long, value_name = "N")]
-    pub parallel: Option<NonZeroUsize>,
-    /// On a mongodb:// target: write and read back at most so much a second: 500K, 20M, 20M/s
-    #[arg(long, value_name = "SIZE", value_parser = rate)]
-    pub rate: Option<NonZeroU64>,
-    /// Check more than the documents, indexes and options: dbhash (the server reads all documents
-    /// once more, in the order of _id), validate (it reads all documents and indexes, one
-    /// collection at a time), or a file of queries with what each must find (TOML or JSON; each
-    /// costs what the query costs); may be repeated
-    #[arg(long, value_name = "dbhash|validate|FILE")]
-    pub check: Vec<String>,
-    /// How much memory to take.
-    #[command(flatten)]
-    pub memory: MemoryArgs,
-}
-
-fn rate(text: &str) -> Result<NonZeroU64, String> {
-    let size = super::commands::archive::size(text.strip_suffix("/s").unwrap_or(text))?;
-    NonZeroU64::new(size).ok_or_else(|| "it has to be more than nothing".to_owned())
-}
-
-/// Arguments of `restore`.
-#[derive(Debug, Args)]
-pub struct RestoreArgs {
-    /// The plan.
-    #[command(flatten)]
-    pub plan: PlanArgs,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
 }
 
 /// Arguments of `diff`.

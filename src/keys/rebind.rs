@@ -300,7 +300,7 @@ mod tests {
             assert!(
                 problems(std::slice::from_ref(&rebind)).contains(said),
                 "{rebind:?}: {}",
-                problems(&[rebind.clone()])
+                problems(std::slice::from_ref(&rebind))
             );
         }
         // All of them at once.

@@ -1,17 +1,19 @@
 //! The server's own answer for any stop, by its own recovery: data files of a node, the later
 //! entries of its oplog up to the stop, and a start that replays them.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use bson::{RawArrayBuf, RawDocument, doc, rawdoc};
+use bson::raw::{CStr, RawBsonRef};
+use bson::{Bson, RawArrayBuf, RawDocument, doc, rawdoc};
 use mongodb::Client;
 use pitstop::domain::Position;
 
 use crate::common::server::{Server, block_on, command_on, cursor_on};
 use crate::common::truth::Checkpoint;
 use crate::live::{databases, newest, observe};
-use crate::play::position;
+use crate::play::{entry, position};
 
 /// Entries that are inserted with one command.
 const BATCH: usize = 500;
@@ -36,7 +38,8 @@ impl Oracle {
         Oracle { files }
     }
 
-    /// What a server holds after it has recovered up to the last entry before the bound. `None`:
+    /// What a server holds after it has recovered up to the last entry before the bound; without the
+    /// content of collections that no two recoveries agree on. `None`:
     /// buckets without their time series, a state that cannot be made on purpose.
     pub fn state(&self, entries: &[Vec<u8>], bound: Position) -> Option<Checkpoint> {
         let data = directory();
@@ -64,12 +67,47 @@ impl Oracle {
         let client = server.client();
         let mut state = observe(&client, format!("recovered to before {bound}"));
         assert_eq!(Some(state.ts), wanted.last().map(|e| position(e)), "the last entry recovered");
+        let clocked = clocked(&wanted);
+        for (db, collections) in &mut state.dbs {
+            for listed in cursor_on(&client, db, doc! { "listCollections": 1 }) {
+                let Some(Bson::Binary(uuid)) = listed.get_document("info").unwrap().get("uuid") else {
+                    continue;
+                };
+                let is = collections.get_mut(listed.get_str("name").unwrap());
+                if let Some(is) = is.filter(|_| clocked.contains(&uuid.bytes)) {
+                    is.content = None;
+                }
+            }
+        }
         // A server that starts to be written to drops what is temporary, and a state leaves it out.
         for collections in state.dbs.values_mut() {
             collections.retain(|_, c| !c.options.get_bool("temp").unwrap_or(false));
         }
         databases(&client).iter().all(|db| whole(&client, db)).then_some(state)
     }
+}
+
+/// The collections, by UUID, into which a replacement with a zero timestamp at the top was logged:
+/// a pipeline can make one. The primary stores zero, as is logged; whoever applies the log stores
+/// a clock instead (tried on 6.0.5), so that no two recoveries agree.
+fn clocked(entries: &[&Vec<u8>]) -> HashSet<Vec<u8>> {
+    let mut found = HashSet::new();
+    let mut note = |op: &RawDocument| {
+        let Ok(o) = op.get_document("o") else { return };
+        let whole = op.get_str("op").is_ok_and(|op| op == "u") && o.get("_id").unwrap().is_some();
+        let zero = |(name, value): (&CStr, RawBsonRef<'_>)| {
+            name.as_str() != "_id" && value.as_timestamp().is_some_and(|t| (t.time, t.increment) == (0, 0))
+        };
+        if whole && o.into_iter().any(|field| zero(field.unwrap())) {
+            found.insert(op.get_binary("ui").unwrap().bytes.to_vec());
+        }
+    };
+    for one in entries {
+        note(entry(one));
+        let inner = entry(one).get_document("o").and_then(|o| o.get_array("applyOps"));
+        inner.into_iter().flatten().for_each(|op| note(op.unwrap().as_document().unwrap()));
+    }
+    found
 }
 
 /// Whether the buckets of a database all belong to a time series.

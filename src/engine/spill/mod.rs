@@ -195,7 +195,12 @@ mod tests {
     use std::path::Path;
     use std::sync::Mutex;
 
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::domain::Position;
+    use crate::engine::effects::Way;
+    use crate::engine::key::DocKey;
 
     /// A scratch in memory.
     #[derive(Debug, Default)]
@@ -209,6 +214,102 @@ mod tests {
 
         fn read(&self) -> Result<Region> {
             Ok(Region::new(Arc::new(self.0.lock().unwrap().clone()), Arc::from(Path::new("held"))))
+        }
+    }
+
+    /// What somebody does to one of a few documents.
+    #[derive(Debug, Clone, Copy)]
+    enum Deed {
+        Insert(Way),
+        Replace(Way),
+        Update,
+        Delete,
+    }
+
+    fn deed() -> impl Strategy<Value = Deed> {
+        let way = || prop_oneof![Just(Way::Plain), Just(Way::Sent)];
+        prop_oneof![
+            way().prop_map(Deed::Insert),
+            way().prop_map(Deed::Replace),
+            Just(Deed::Update),
+            Just(Deed::Delete),
+        ]
+    }
+
+    /// `{}`, or `{t: Timestamp(0, 0)}`, for which a server may store its clock.
+    const BODIES: [&[u8]; 2] = [&[5, 0, 0, 0, 0], &[16, 0, 0, 0, 0x11, b't', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Wherever the log is cut into runs, they come to what memory alone comes to.
+        #[test]
+        fn runs_come_to_what_memory_comes_to(
+            deeds in prop::collection::vec((0u8..3, deed(), 0usize..2, any::<bool>()), 1..40)
+        ) {
+            let bytes: Vec<u8> = deeds.iter().flat_map(|(_, _, body, _)| BODIES[*body].to_vec()).collect();
+            let region = Region::new(Arc::new(bytes), Arc::from(Path::new("made up")));
+            let bound =
+                Bound { bytes: 0, always: true, scratch: Arc::new(Held::default()), oplog: vec![&region] };
+            let mut spill = Spill::new(bound, std::iter::empty());
+            let (mut held, mut parts) = (Effects::default(), Effects::default());
+            let mut at = 0;
+            let key = |n: u8| DocKey::from_bits(u128::from(n) << 90);
+            for (number, (which, deed, body, cut)) in (1u32..).zip(&deeds) {
+                let body_at = at;
+                at += BODIES[*body].len();
+                let doc = crate::engine::bson::Doc::first(&region.bytes()[body_at..]).unwrap();
+                let pos = Position::new(1, number);
+                let key = key(*which);
+                let gone = held.get(key).is_some_and(|(_, net)| net.origin == Origin::Gone);
+                let both = [&mut held, &mut parts];
+                match deed {
+                    Deed::Insert(way) => both.into_iter().for_each(|e| e.insert(key, doc, *way, pos)),
+                    // What is gone is neither replaced nor updated in a sound log.
+                    Deed::Replace(_) if gone => {}
+                    Deed::Replace(way) => both.into_iter().for_each(|e| e.replace(key, doc, *way, pos)),
+                    Deed::Delete => both.into_iter().for_each(|e| e.delete(key)),
+                    Deed::Update => {
+                        prop_assert_eq!(held.update(key, doc, pos).is_err(), gone);
+                        if !gone {
+                            parts.update(key, doc, pos).unwrap();
+                        }
+                    }
+                }
+                if *cut {
+                    spill.write(&mut [&mut parts]).unwrap();
+                }
+            }
+            let written = spill.finish([&mut parts].into_iter()).unwrap().unwrap();
+            let living = [Living { set: parts.set.unwrap(), ordered: true, base: &[] }];
+            let (spilled, facts) = Spilled::new(written, &living, 1 << 20).unwrap();
+            let (mut order, mut untold) = (Vec::new(), Vec::new());
+            for which in 0..3 {
+                let found = spilled.get(living[0].set, key(which)).unwrap();
+                let Some((number, net)) = held.get(key(which)) else {
+                    prop_assert!(found.is_none());
+                    continue;
+                };
+                let found = found.unwrap();
+                prop_assert_eq!(found.origin, net.origin);
+                let mut chain = Vec::new();
+                found.updates(&mut |patch| { chain.push(patch.pos); Ok(()) }).unwrap();
+                prop_assert_eq!(chain, held.chain(net).map(|patch| patch.pos).collect::<Vec<_>>());
+                if let Origin::Put(_) = net.origin {
+                    prop_assert_eq!(found.as_logged, net.as_logged);
+                    prop_assert_eq!(found.inserted > 0, net.inserted > 0);
+                    prop_assert_eq!(found.placed, held.placed(number));
+                    untold.extend(held.untold_at(number));
+                    if net.inserted > 0 {
+                        order.push((net.inserted, key(which)));
+                    }
+                }
+            }
+            order.sort_unstable();
+            let mut listed = Vec::new();
+            spilled.listed(facts[0].list.unwrap(), &mut |key| { listed.push(key); Ok(()) }).unwrap();
+            prop_assert_eq!(listed, order.into_iter().map(|(_, key)| key).collect::<Vec<_>>());
+            prop_assert_eq!(facts[0].untold, untold.into_iter().min());
         }
     }
 }
