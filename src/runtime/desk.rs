@@ -22,8 +22,8 @@ use crate::ops::memory::Memory;
 use crate::ops::{OpenOptions, Workspace};
 use crate::source::live::follow::{News, follow};
 
-/// The bursts of a list, and the filter that leaves it.
-type Folds = (Option<String>, Arc<Vec<Fold>>);
+/// The folds of the list that a filter leaves.
+type FoldsOf = (Option<String>, Arc<Vec<Fold>>);
 
 /// The shared things, each there once its job has ended.
 #[derive(Default)]
@@ -41,7 +41,7 @@ pub struct Desk {
     noted_filter: Mutex<Option<String>>,
     noted_suspects: Mutex<Option<Vec<Burst>>>,
     bursts: Mutex<Arc<Vec<Burst>>>,
-    folds: Mutex<Option<Folds>>,
+    folds: Mutex<Option<FoldsOf>>,
     folding: Mutex<Option<(View, Arc<Folding>)>>,
     history: Mutex<Option<(DocumentRef, Arc<History>)>>,
     /// Those who follow the live sources; there are none before these are open.
