@@ -22,6 +22,9 @@ use crate::ops::memory::Memory;
 use crate::ops::{OpenOptions, Workspace};
 use crate::source::live::follow::{News, follow};
 
+/// The bursts of a list, and the filter that leaves it.
+type Folds = (Option<String>, Arc<Vec<Fold>>);
+
 /// The shared things, each there once its job has ended.
 #[derive(Default)]
 pub struct Desk {
@@ -36,7 +39,7 @@ pub struct Desk {
     workspace: Mutex<Option<Arc<Workspace>>>,
     filtered: Mutex<Option<(String, Arc<Vec<u64>>)>>,
     bursts: Mutex<Arc<Vec<Burst>>>,
-    folds: Mutex<Option<(Option<String>, Arc<Vec<Fold>>)>>,
+    folds: Mutex<Option<Folds>>,
     folding: Mutex<Option<(View, Arc<Folding>)>>,
     history: Mutex<Option<(DocumentRef, Arc<History>)>>,
     /// Those who follow the live sources; there are none before these are open.
