@@ -2,15 +2,11 @@
 //! lines; what they print as JSON is made in [`output`] alone.
 
 mod args;
-mod between;
-mod case_args;
 mod commands;
 mod config;
 mod crash;
 mod output;
-mod plan_args;
 mod shrunk;
-mod sources;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use crate::cli::between::ArchiveArgs;
+use crate::cli::args::ArchiveArgs;
 use crate::cli::config::Config;
 use crate::cli::output::{Out, with_kind};
 use crate::domain::progress::Meter;

@@ -1,6 +1,6 @@
 //! `pitstop doctor`: whether a restore would work tonight; exit code 1 when something is wrong.
 
-use crate::cli::between::DoctorArgs;
+use crate::cli::args::DoctorArgs;
 use crate::cli::config::{Config, SETTINGS};
 use crate::cli::output::{Out, with_kind};
 use crate::domain::progress::Meter;

@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 
 use crate::cli::args::Cli;
-use crate::cli::between::{GenerateArgs, Generated};
+use crate::cli::args::{GenerateArgs, Generated};
 use crate::cli::config::sample;
 use crate::cli::output::{Out, PRINTING};
 use crate::domain::{Error, Result};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{MemoryArgs, SourceArgs};
+use super::{MemoryArgs, SourceArgs};
 use crate::domain::position::Place;
 use crate::domain::stop::{Side, StopRequest};
 

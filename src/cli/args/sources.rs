@@ -1,6 +1,6 @@
 //! Which sources a command names: a profile among them is put in place of its name here, once for all.
 
-use super::args::Command;
+use super::Command;
 use crate::domain::source::Source;
 
 impl Command {

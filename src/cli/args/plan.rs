@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{MemoryArgs, SourceArgs};
+use super::{MemoryArgs, SourceArgs};
 use crate::domain::Position;
 use crate::domain::how::WriteConcern;
 use crate::domain::position::Place;
@@ -101,7 +101,7 @@ pub struct PlanArgs {
 }
 
 fn rate(text: &str) -> Result<NonZeroU64, String> {
-    let size = super::commands::archive::size(text.strip_suffix("/s").unwrap_or(text))?;
+    let size = crate::cli::commands::archive::size(text.strip_suffix("/s").unwrap_or(text))?;
     NonZeroU64::new(size).ok_or_else(|| "it has to be more than nothing".to_owned())
 }
 

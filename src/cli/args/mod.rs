@@ -1,13 +1,19 @@
 //! What can be typed: clap types, and nothing else.
 
+mod between;
+mod keep;
+mod plan;
+mod sources;
+
+pub use between::{ArchiveArgs, DoctorArgs, GenerateArgs, Generated};
+pub use keep::{MarkArgs, NoteArgs, ReportArgs, StatesArgs};
+pub use plan::{PlanArgs, RestoreArgs, StopArgs};
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::between::{ArchiveArgs, DoctorArgs, GenerateArgs};
-pub use super::case_args::{MarkArgs, NoteArgs, ReportArgs, StatesArgs};
-pub use super::plan_args::{PlanArgs, RestoreArgs, StopArgs};
 use crate::domain::Position;
 use crate::domain::position::Place;
 use crate::domain::source::Source;
@@ -174,7 +180,7 @@ pub struct OpsArgs {
 pub struct MemoryArgs {
     /// Take at most this much memory, like 512M; what exceeds it goes to the case folder [default: a
     /// quarter of the machine]
-    #[arg(long, value_name = "SIZE", value_parser = super::config::memory)]
+    #[arg(long, value_name = "SIZE", value_parser = crate::cli::config::memory)]
     pub memory: Option<u64>,
 }
 

@@ -22,13 +22,13 @@ pub struct ArchiveArgs {
     #[arg(long, value_name = "N")]
     pub keep_days: Option<u64>,
     /// Remove the oldest slices beyond this size on disk: 500M, 20G
-    #[arg(long, value_name = "SIZE", value_parser = super::commands::archive::size)]
+    #[arg(long, value_name = "SIZE", value_parser = crate::cli::commands::archive::size)]
     pub keep_bytes: Option<u64>,
     /// Close a slice after this many seconds: as much as a crash of this machine can lose
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub slice_seconds: u64,
     /// Close a slice at this size, before compression
-    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = super::commands::archive::size)]
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = crate::cli::commands::archive::size)]
     pub slice_bytes: u64,
     /// Print JSON: one line for each slice, gap and loss of the source
     #[arg(long)]
