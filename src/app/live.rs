@@ -5,7 +5,7 @@ use super::data::{Indexed, Opened};
 use super::effect::{Effect, Work};
 use super::jobs::Slot;
 use super::model::Model;
-use super::screens::{suspects, timeline};
+use super::screens::{stop, suspects, timeline};
 use super::update;
 use crate::domain::{Error, Position};
 
@@ -129,9 +129,6 @@ pub fn grown(model: &mut Model, opened: Opened, indexed: Indexed, out: &mut Vec<
     model.timeline.index.fill(Ok(indexed));
     timeline::grown(model, whole, out);
     // What follows the stop is more now.
-    if let Some(bound) = model.choice.stop {
-        model.choice.facts.ask(model.now);
-        update::ask(model, Slot::Stop, Work::Stop { bound }, out);
-    }
+    stop::look(model, out);
     suspects::look(model, out);
 }

@@ -35,6 +35,8 @@ pub struct Desk {
     log: Option<Arc<Log>>,
     workspace: Mutex<Option<Arc<Workspace>>>,
     filtered: Mutex<Option<(String, Arc<Vec<u64>>)>>,
+    noted_filter: Mutex<Option<String>>,
+    noted_suspects: Mutex<Option<Vec<Burst>>>,
     bursts: Mutex<Arc<Vec<Burst>>>,
     folds: Mutex<Option<(Option<String>, Arc<Vec<Fold>>)>>,
     folding: Mutex<Option<(View, Arc<Folding>)>>,
@@ -79,9 +81,19 @@ impl Desk {
         workspace
     }
 
-    /// Whether this is the filter of the last time.
-    pub fn is_filtered(&self, text: &str) -> bool {
-        lock(&self.filtered).as_ref().is_some_and(|(known, _)| known == text)
+    /// Whether a filter is another one than the last that was noted in the case. A live source
+    /// grows under it all the time.
+    pub fn is_new_filter(&self, text: &str) -> bool {
+        lock(&self.noted_filter).replace(text.to_owned()).as_deref() != Some(text)
+    }
+
+    /// Whether suspects are others than the last that were noted in the case.
+    pub fn are_new_suspects(&self, bursts: &[Burst]) -> bool {
+        let found: Vec<Burst> = bursts.iter().filter(|burst| burst.ordinary.is_none()).cloned().collect();
+        let mut noted = lock(&self.noted_suspects);
+        let new = noted.as_ref() != Some(&found);
+        *noted = Some(found);
+        new
     }
 
     /// Puts the bursts in place that lists are folded by.

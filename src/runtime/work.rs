@@ -38,13 +38,15 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) ->
         Work::Suspects => {
             let workspace = desk.workspace()?;
             let mut bursts = suspects::bursts(&workspace, meter)?;
-            findings::suspects(&workspace, &bursts)?;
+            if desk.are_new_suspects(&bursts) {
+                findings::suspects(&workspace, &bursts)?;
+            }
             desk.put_bursts(bursts.clone());
             bursts.retain(|burst| burst.ordinary.is_none());
             Ok(Answer::Suspects(bursts))
         }
         Work::List { view, at } => {
-            let is_new = view.filter.as_deref().filter(|text| !desk.is_filtered(text));
+            let is_new = view.filter.as_deref().filter(|text| desk.is_new_filter(text));
             let shown = desk.shown(view, meter)?;
             if let Some(query) = is_new {
                 findings::search(&*desk.workspace()?, query, shown.list.len())?;
