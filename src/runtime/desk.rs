@@ -22,6 +22,9 @@ use crate::ops::memory::Memory;
 use crate::ops::{OpenOptions, Workspace};
 use crate::source::live::follow::{News, follow};
 
+/// The folds of the list that a filter leaves.
+type FoldsOf = (Option<String>, Arc<Vec<Fold>>);
+
 /// The shared things, each there once its job has ended.
 #[derive(Default)]
 pub struct Desk {
@@ -38,7 +41,7 @@ pub struct Desk {
     noted_filter: Mutex<Option<String>>,
     noted_suspects: Mutex<Option<Vec<Burst>>>,
     bursts: Mutex<Arc<Vec<Burst>>>,
-    folds: Mutex<Option<(Option<String>, Arc<Vec<Fold>>)>>,
+    folds: Mutex<Option<FoldsOf>>,
     folding: Mutex<Option<(View, Arc<Folding>)>>,
     history: Mutex<Option<(DocumentRef, Arc<History>)>>,
     /// Those who follow the live sources; there are none before these are open.

@@ -78,7 +78,9 @@ pub const SETTINGS: &[Setting] = &[
         default: "auto",
         flag: "--no-mouse",
         shape: Shape::Text,
-        doc: &["auto: the mouse is listened to, but not over ssh; on: there too; off: it is left to the terminal."],
+        doc: &[
+            "auto: the mouse is listened to, but not over ssh; on: there too; off: it is left to the terminal.",
+        ],
         check: |text| text.parse::<Mouse>().map(|_| ()),
     },
     Setting {
