@@ -28,14 +28,25 @@ use std::time::{Duration, Instant};
 use random::Random;
 use readers::Reader;
 
-/// Longer than any honest input of this size takes, on any machine.
+/// More processor time than any honest input of this size takes.
 const HANG: Duration = Duration::from_secs(30);
+/// A machine may have other things to do, but not for so long.
+const STUCK: Duration = Duration::from_secs(1800);
 /// What a reader may hold beside a multiple of its input.
 const FLOOR: u64 = 32 << 20;
 const TIMES: u64 = 64;
 
 /// One reader at a time: memory is counted over the process.
 static ALONE: Mutex<()> = Mutex::new(());
+
+/// The processor time this process has used.
+fn used() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    // Behind the name in parentheses: fields 14 and 15, in hundredths of a second.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11..13].iter().map(|n| n.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 10)
+}
 
 fn fuzz(name: &str, reader: &mut dyn Reader) {
     let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
@@ -50,15 +61,15 @@ fn fuzz(name: &str, reader: &mut dyn Reader) {
         scope.spawn({
             let watched = &watched;
             move || {
-                let mut seen = (u64::MAX, Instant::now());
+                let mut seen = (u64::MAX, Instant::now(), used());
                 while stopped
                     .recv_timeout(Duration::from_millis(500))
                     .is_err_and(|e| e == std::sync::mpsc::RecvTimeoutError::Timeout)
                 {
                     let now = watched.load(Ordering::Relaxed);
                     if now != seen.0 {
-                        seen = (now, Instant::now());
-                    } else if seen.1.elapsed() > HANG {
+                        seen = (now, Instant::now(), used());
+                    } else if used().saturating_sub(seen.2) > HANG || seen.1.elapsed() > STUCK {
                         eprintln!("{name}: seed {} hangs", first.wrapping_add(now));
                         std::process::abort();
                     }
