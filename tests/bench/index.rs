@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pitstop::domain::Position;
+use pitstop::domain::diff_filter::DocumentFilter;
 use pitstop::domain::position::Place;
 use pitstop::domain::progress::Meter;
 use pitstop::domain::query::parse;
@@ -83,7 +84,7 @@ fn fold(table: &Table, file: &Path, dump: &Path) {
         limit: 0,
         walk: WalkOptions::default(),
     };
-    let (_, cost) = timed(|| diff(&workspace, &request, &meter).unwrap());
+    let (_, cost) = timed(|| diff(&workspace, &request, &DocumentFilter::default(), &meter).unwrap());
     table.row("diff of the last second", cost, "");
 }
 
