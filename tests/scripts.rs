@@ -49,7 +49,7 @@ fn the_main_job_by_keys() {
     d.press("r");
     assert_eq!(d.model.screen(), Screen::Plan);
     d.press("Enter");
-    assert!(matches!(d.model.overlays.last(), Some(Overlay::Confirm(c)) if !c.on_yes));
+    assert!(matches!(d.model.overlays.last(), Some(Overlay::Confirm(c)) if c.then().is_none()));
     assert!(d.done.is_empty(), "nothing is written before the Yes");
     d.press("y Enter");
     let [Effect::Restore { job, request }] = d.done.as_slice() else { panic!("{:?}", d.done) };
@@ -113,12 +113,128 @@ fn leaving_asks_only_while_something_runs() {
     let mut d = Driver::ready(SIZE);
     d.press("q");
     assert_eq!(d.done, [Effect::Quit]);
+}
+
+/// The three answers, each by its keys; nothing is ended or left without its own.
+#[test]
+fn leaving_while_a_restore_runs_has_three_answers() {
+    let asked = || {
+        let (mut d, job) = restoring();
+        d.send(Msg::Job(job, JobEvent::Progress(readings()[0])));
+        d.press("2");
+        d.done.clear();
+        d.press("q");
+        assert!(d.done.is_empty() && d.text().contains("[ Yes, leave it running ]"), "{}", d.text());
+        (d, job)
+    };
+    // To leave it running is what q asks for: it is preselected, and y says the same.
+    for keys in ["Enter", "y Enter", "n y Enter", "Left Right Enter", "Tab Tab Tab Enter", "h h h Enter"] {
+        let (mut d, _) = asked();
+        d.press(keys);
+        assert_eq!(d.done, [Effect::Quit], "{keys}");
+    }
+    // To wait goes on looking at it.
+    for keys in ["n Enter", "Left Enter", "Shift-Tab Enter", "Right Right Enter"] {
+        let (mut d, job) = asked();
+        d.press(keys);
+        assert!(d.done.is_empty() && d.model.overlays.is_empty(), "{keys}");
+        assert_eq!(d.model.screen(), Screen::Restore, "{keys}");
+        d.send(Msg::Job(job, JobEvent::Ended(Ok(pitstop::app::Answer::Restored(Box::new(outcome(true)))))));
+        assert!(d.text().contains("Verified and complete"), "{}", d.text());
+    }
+    // Esc takes the question back, and nothing else.
+    let (mut d, _) = asked();
+    d.press("Right Esc");
+    assert!(d.done.is_empty() && d.model.overlays.is_empty() && d.model.screen() == Screen::Timeline);
+    // To cancel asks once more, says what is left, and has its No preselected.
+    for keys in ["Right Enter", "l Enter", "n Left Enter"] {
+        let (mut d, _) = asked();
+        d.press(keys);
+        assert!(d.done.is_empty(), "{keys}");
+        assert!(d.text().contains("What it has written so far is removed."), "{}", d.text());
+        d.press("Enter");
+        assert!(d.done.is_empty() && d.model.overlays.is_empty() && d.model.is_restoring(), "{keys}");
+        d.press("q").press(keys).press("y Enter");
+        assert_eq!(d.done, [Effect::CancelRestore], "{keys}");
+        // It is asked to stop once: then there are two answers.
+        d.press("q");
+        assert!(
+            !d.text().contains("Cancel it") && d.text().contains("asked to stop already"),
+            "{}",
+            d.text()
+        );
+        d.press("Left Enter");
+        assert_eq!(d.done, [Effect::CancelRestore], "{keys}");
+        d.press("q Enter");
+        assert_eq!(d.done, [Effect::CancelRestore, Effect::Quit], "{keys}");
+    }
+}
+
+/// Before its first word a restore may not be a process of its own yet.
+#[test]
+fn a_restore_that_may_not_have_begun_is_not_left_by_enter_alone() {
     let (mut d, _) = restoring();
     d.done.clear();
     d.press("q");
-    assert!(d.done.is_empty());
-    d.press("y Enter");
+    assert!(d.text().contains("may never begin") && d.text().contains("[ No, wait ]"), "{}", d.text());
+    d.press("Enter");
+    assert!(d.done.is_empty() && d.model.overlays.is_empty());
+    d.press("q y Enter");
     assert_eq!(d.done, [Effect::Quit]);
+}
+
+#[test]
+fn the_answers_to_leaving_can_be_clicked_at() {
+    for (label, done) in [("No, wait", vec![]), ("Yes, leave it running", vec![Effect::Quit])] {
+        let (mut d, _) = restoring();
+        d.done.clear();
+        d.press("q");
+        click(&mut d, label);
+        assert!(d.done.is_empty() && d.text().contains(&format!("[ {label} ]")), "{}", d.text());
+        d.press("Enter");
+        assert_eq!(d.done, done, "{label}");
+    }
+    let (mut d, _) = restoring();
+    d.done.clear();
+    d.press("q");
+    click(&mut d, "Cancel it");
+    d.press("Enter");
+    click(&mut d, "Yes, cancel it");
+    assert!(d.done.is_empty(), "{:?}", d.done);
+    d.press("Enter");
+    assert_eq!(d.done, [Effect::CancelRestore]);
+}
+
+/// A question about a restore that runs goes when the restore has ended: it would say what is no
+/// longer so.
+#[test]
+fn a_question_about_a_restore_ends_with_it() {
+    for keys in ["q", "q Right Enter", "5 x"] {
+        let (mut d, job) = restoring();
+        d.send(Msg::Job(job, JobEvent::Progress(readings()[0])));
+        d.done.clear();
+        d.press("2").press(keys);
+        assert_eq!(d.model.overlays.len(), 1, "{keys}");
+        d.send(Msg::Job(job, JobEvent::Ended(Ok(pitstop::app::Answer::Restored(Box::new(outcome(true)))))));
+        assert!(d.model.overlays.is_empty() && d.done.is_empty(), "{keys}");
+        d.press("q");
+        assert_eq!(d.done, [Effect::Quit], "{keys}");
+    }
+}
+
+fn click(d: &mut Driver, text: &str) {
+    let all = d.text();
+    let (y, x) = all
+        .lines()
+        .enumerate()
+        .find_map(|(y, line)| line.find(text).map(|at| (y, line[..at].chars().count())))
+        .unwrap_or_else(|| panic!("{text} is not on the screen:\n{all}"));
+    let (w, h) = d.model.size;
+    let mut buffer = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, w, h));
+    let theme = pitstop::ui::Theme { palette: pitstop::ui::Palette::Dark };
+    let hits = pitstop::ui::draw(&d.model, &theme, pitstop::ui::Charset::Utf8, &mut buffer);
+    let hit = hits.at(x as u16, y as u16).expect("it can be clicked");
+    d.send(Msg::Click(hit));
 }
 
 #[test]
@@ -680,7 +796,7 @@ proptest! {
         d.press(begin);
         d.done.clear();
         for step in steps {
-            let on_yes = matches!(d.model.overlays.last(), Some(Overlay::Confirm(c)) if c.on_yes);
+            let on_yes = matches!(d.model.overlays.last(), Some(Overlay::Confirm(c)) if c.then().is_some());
             let before = d.done.len();
             let named = matches!(d.model.overlays.last(), Some(Overlay::Prompt(p)) if p.purpose.names_a_file());
             let accepts = matches!(&step, Step::Key(key) if key.to_string() == "Enter");

@@ -15,6 +15,7 @@ pub mod effect;
 pub mod finding;
 pub mod folding;
 pub mod jobs;
+mod leaving;
 pub mod list;
 pub mod live;
 pub mod loadable;

@@ -102,6 +102,6 @@ pub enum Hit {
     Hint(Action),
     /// A line of the overlay.
     OverlayRow(u64),
-    /// No or Yes.
-    Answer(bool),
+    /// An answer to a question, by its place.
+    Answer(usize),
 }

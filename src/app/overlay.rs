@@ -4,7 +4,7 @@ use super::data::Text;
 use super::effect::{Copy, Effect};
 use super::jobs::Slot;
 use super::loadable::Loadable;
-use super::model::Model;
+use super::model::{Model, Screen};
 use super::prompts::{self, Prompt};
 use super::text_field::TextField;
 use super::view;
@@ -53,33 +53,73 @@ pub struct Palette {
     pub list: Window,
 }
 
-/// A question with No and Yes; No is preselected.
+/// A question and its answers, side by side: the first one is a No and changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirm {
     /// The question.
     pub question: String,
     /// What, where, how much, what is not touched.
     pub facts: Vec<String>,
-    /// What Yes is called.
-    pub yes: String,
-    /// What No is called.
-    pub no: String,
-    /// Whether Yes is highlighted.
-    pub on_yes: bool,
+    /// The answers: No, Yes, and what else there is.
+    pub answers: Vec<Choice>,
+    /// Which of them is highlighted.
+    pub chosen: usize,
     /// What has to be typed before a Yes counts, and what was: for what deletes, or writes where
     /// nothing of ours is.
     pub typed: Option<(String, TextField)>,
-    /// What Yes does.
-    pub then: Then,
 }
 
-/// What a Yes sets off.
+/// An answer to a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// What it is called.
+    pub name: String,
+    /// What it sets off; `None` = nothing.
+    pub then: Option<Then>,
+}
+
+impl Confirm {
+    /// A question with No and Yes; No is preselected.
+    pub fn no_or_yes(question: String, facts: Vec<String>, no: &str, (yes, then): (&str, Then)) -> Confirm {
+        let answers = vec![Choice::new(no, None), Choice::new(yes, Some(then))];
+        Confirm { question, facts, answers, chosen: 0, typed: None }
+    }
+
+    /// What the highlighted answer sets off.
+    pub fn then(&self) -> Option<Then> {
+        self.answers.get(self.chosen).and_then(|answer| answer.then)
+    }
+
+    /// Whether it is about a restore that runs, and means nothing once that has ended.
+    pub fn is_about_what_runs(&self) -> bool {
+        let about = |then| matches!(then, Some(Then::CancelRestore | Then::AskToCancel | Then::Watch));
+        self.answers.iter().any(|answer| about(answer.then))
+    }
+
+    fn step(&mut self, forward: bool) {
+        let all = self.answers.len().max(1);
+        self.chosen = (self.chosen + if forward { 1 } else { all - 1 }) % all;
+    }
+}
+
+impl Choice {
+    /// An answer.
+    pub fn new(name: &str, then: Option<Then>) -> Choice {
+        Choice { name: name.to_owned(), then }
+    }
+}
+
+/// What an answer sets off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
     /// The restore that was planned.
     Restore,
     /// The end of the restore that runs.
     CancelRestore,
+    /// The question whether to end it.
+    AskToCancel,
+    /// A look at it.
+    Watch,
     /// The end of this program.
     Quit,
     /// The mark that was highlighted is taken away.
@@ -168,21 +208,21 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool
         (Some(_), Action::Back) => {
             model.overlays.pop();
         }
-        (Some(Overlay::Confirm(confirm)), Action::Switch) => confirm.on_yes = !confirm.on_yes,
-        (Some(Overlay::Confirm(confirm)), Action::PickYes) => confirm.on_yes = true,
-        (Some(Overlay::Confirm(confirm)), Action::PickNo) => confirm.on_yes = false,
-        (
-            Some(Overlay::Confirm(Confirm { on_yes: true, typed: Some((wanted, field)), .. })),
-            Action::Accept,
-        ) if wanted != field.text() => {
-            let text = format!("type {wanted} first");
-            model.say(text);
-        }
+        (Some(Overlay::Confirm(confirm)), Action::Switch) => confirm.step(true),
+        (Some(Overlay::Confirm(confirm)), Action::SwitchBack) => confirm.step(false),
+        (Some(Overlay::Confirm(confirm)), Action::PickNo) => confirm.chosen = 0,
+        (Some(Overlay::Confirm(confirm)), Action::PickYes) => confirm.chosen = 1,
         (Some(Overlay::Confirm(confirm)), Action::Accept) => {
-            let (on_yes, then) = (confirm.on_yes, confirm.then);
-            model.overlays.pop();
-            if on_yes {
-                confirmed(model, then, out);
+            let then = confirm.then();
+            match &confirm.typed {
+                Some((wanted, field)) if then.is_some() && wanted != field.text() => {
+                    let text = format!("type {wanted} first");
+                    model.say(text);
+                }
+                _ => {
+                    model.overlays.pop();
+                    answered(model, then, out);
+                }
             }
         }
         (Some(Overlay::Prompt(prompt)), Action::Accept) => {
@@ -261,11 +301,14 @@ pub fn scroll(list: &mut Window, motion: Motion, len: u64, rows: u64) {
     list.go(motion, len.saturating_sub(rows) + 1, 1);
 }
 
-fn confirmed(model: &mut Model, then: Then, out: &mut Vec<Effect>) {
+fn answered(model: &mut Model, then: Option<Then>, out: &mut Vec<Effect>) {
     match then {
-        Then::Restore => screens::plan::confirmed(model, out),
-        Then::CancelRestore => screens::restore::cancel(model, out),
-        Then::Quit => out.push(Effect::Quit),
-        Then::RemoveMark => screens::marks::remove(model, out),
+        None => {}
+        Some(Then::Restore) => screens::plan::confirmed(model, out),
+        Some(Then::CancelRestore) => screens::restore::cancel(model, out),
+        Some(Then::AskToCancel) => screens::restore::ask_to_cancel(model),
+        Some(Then::Watch) => model.show(Screen::Restore),
+        Some(Then::Quit) => out.push(Effect::Quit),
+        Some(Then::RemoveMark) => screens::marks::remove(model, out),
     }
 }

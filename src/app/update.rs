@@ -5,21 +5,19 @@ use super::actions::{contexts, enabled};
 use super::answers;
 use super::effect::{Copy, Effect, Work};
 use super::jobs::{JobId, Slot};
+use super::leaving;
 use super::list::Line;
 use super::live;
 use super::loadable::Loadable;
 use super::model::{Model, Screen};
 use super::msg::{Hit, JobEvent, Msg};
-use super::overlay::{self, Confirm, Help, Menu, Overlay, Palette, Then};
+use super::overlay::{self, Help, Menu, Overlay, Palette};
 use super::screens::{
     case, history, marks, plan, preview, restore, snapshots, states, stop, suspects, timeline,
 };
 use super::values;
 use super::window::Window;
 use crate::keys::{Action, Code, Key, Resolution};
-
-/// Two Ctrl-c within this many milliseconds leave the program.
-const TWICE: u64 = 2000;
 
 /// So many keys wait at most.
 const HELD: usize = 64;
@@ -207,8 +205,8 @@ fn global(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         }
         Action::Copy => model.overlays.extend(copy_menu(model).map(Overlay::Menu)),
         Action::Retry => retry(model, out),
-        Action::Quit => quit(model, out),
-        Action::Interrupt => interrupt(model, out),
+        Action::Quit => leaving::quit(model, out),
+        Action::Interrupt => leaving::interrupt(model, out),
         Action::Suspend => out.push(Effect::Suspend),
         Action::Redraw => out.push(Effect::Redraw),
         _ => {}
@@ -227,52 +225,6 @@ fn local_time(model: &mut Model) {
 fn go(model: &mut Model, screen: Screen) {
     model.overlays.clear();
     model.show(screen);
-}
-
-/// Leaves; asks where something would be lost or goes on unseen.
-fn quit(model: &mut Model, out: &mut Vec<Effect>) {
-    let (question, facts, yes) = if model.is_restoring() {
-        let facts = [
-            "It is a process of its own and goes on to its end.",
-            "`pitstop targets` lists what it leaves behind.",
-        ];
-        ("Leave while the restore runs?", facts, "Yes, leave it running")
-    } else if model.jobs.get(Slot::Export).is_some() {
-        let facts = ["It is then not written: a file is whole or not there.", "The sources are not touched."];
-        ("Leave while a file is being written?", facts, "Yes, leave")
-    } else {
-        out.push(Effect::Quit);
-        return;
-    };
-    model.overlays.push(Overlay::Confirm(Confirm {
-        question: question.into(),
-        facts: facts.map(str::to_owned).to_vec(),
-        yes: yes.into(),
-        no: "No, stay".into(),
-        on_yes: false,
-        typed: None,
-        then: Then::Quit,
-    }));
-}
-
-fn interrupt(model: &mut Model, out: &mut Vec<Effect>) {
-    let twice = model.interrupted.is_some_and(|at| model.now.saturating_sub(at) <= TWICE);
-    if twice {
-        out.push(Effect::Quit);
-        return;
-    }
-    model.interrupted = Some(model.now);
-    if model.overlays.pop().is_some() {
-        return;
-    }
-    let waiting: Vec<Slot> =
-        model.jobs.long().map(|(slot, _)| slot).filter(|s| *s != Slot::Restore).collect();
-    out.extend(waiting.iter().map(|slot| Effect::Cancel(*slot)));
-    model.say(match (waiting.first(), model.is_restoring()) {
-        (Some(slot), _) => format!("stopping: {}", slot.doing()),
-        (None, true) => "Ctrl-c again leaves; the restore goes on by itself".into(),
-        (None, false) => "Ctrl-c again leaves".into(),
-    });
 }
 
 /// What can be copied here: the op, the stop.
@@ -381,9 +333,9 @@ fn wheel(model: &mut Model, rows: i64, out: &mut Vec<Effect>) {
 fn click(model: &mut Model, hit: Hit, out: &mut Vec<Effect>) {
     match hit {
         Hit::Hint(action) => perform(model, action, out),
-        Hit::Answer(yes) => {
+        Hit::Answer(answer) => {
             if let Some(Overlay::Confirm(confirm)) = model.overlays.last_mut() {
-                confirm.on_yes = yes;
+                confirm.chosen = answer;
             }
         }
         Hit::OverlayRow(row) => match model.overlays.last_mut() {

@@ -6,7 +6,7 @@ use super::screens;
 use super::states;
 use super::theme::Role;
 use crate::app::actions::{self, HelpLine, Offer};
-use crate::app::overlay::{Confirm, Detail, Help, Menu, Overlay, Palette};
+use crate::app::overlay::{Choice, Confirm, Detail, Help, Menu, Overlay, Palette};
 use crate::app::prompts::Prompt;
 use crate::app::view::{self, Area};
 use crate::app::window::Window;
@@ -154,15 +154,16 @@ fn draw_confirm(c: &mut Canvas, confirm: &Confirm) {
         field(c, line, &format!("type {wanted} to allow it: "), given.split());
     }
     let mut x = inside.x;
-    for (yes, text) in [(false, &confirm.no), (true, &confirm.yes)] {
-        let chosen = confirm.on_yes == yes;
-        let label = if chosen { format!("[ {text} ]") } else { format!("  {text}  ") };
-        let end = c.text(x, y, inside.w, &label, Role::Text);
+    for (at, Choice { name, .. }) in confirm.answers.iter().enumerate() {
+        let chosen = confirm.chosen == at;
+        let label = if chosen { format!("[ {name} ]") } else { format!("  {name}  ") };
+        let room = (inside.x + inside.w).saturating_sub(x);
+        let end = c.text(x, y, room, &label, Role::Text);
         let button = Area { x, y, w: end.saturating_sub(x), h: 1 };
         if chosen {
             c.paint(button, Role::Selected);
         }
-        c.hit(button, Hit::Answer(yes));
+        c.hit(button, Hit::Answer(at));
         x = end + 2;
     }
     let letters = if confirm.typed.is_some() { ["", ""] } else { [" or ", "n y"] };

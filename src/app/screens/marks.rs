@@ -173,18 +173,13 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool
         }
         (Action::RemoveMark, Row::Mark(mark)) => {
             let name = mark.name.clone();
-            model.overlays.push(Overlay::Confirm(Confirm {
-                question: format!("Take the mark {name} away?"),
-                facts: vec![
-                    format!("It names the state before {bound} ({}).", bound.time()),
-                    "The journal of the case remembers that it was there. Nothing else changes.".into(),
-                ],
-                yes: "Yes, take it away".into(),
-                no: "No".into(),
-                on_yes: false,
-                typed: None,
-                then: Then::RemoveMark,
-            }));
+            let question = format!("Take the mark {name} away?");
+            let facts = vec![
+                format!("It names the state before {bound} ({}).", bound.time()),
+                "The journal of the case remembers that it was there. Nothing else changes.".into(),
+            ];
+            let yes = ("Yes, take it away", Then::RemoveMark);
+            model.overlays.push(Overlay::Confirm(Confirm::no_or_yes(question, facts, "No", yes)));
             model.marks.removing = Some(name);
         }
         _ => return false,

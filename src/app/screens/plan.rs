@@ -102,20 +102,15 @@ fn ask(model: &mut Model) {
             counted(plan.cost.oplog_entries, "entry").replace("entrys", "entries"),
         ),
     ];
-    let confirm = Confirm {
-        question: format!(
-            "Restore about {} documents as of the stop before {} ({})?",
-            count(plan.cost.documents),
-            plan.stop.bound,
-            plan.stop.time
-        ),
-        facts,
-        yes: "Yes, restore".into(),
-        no: "No".into(),
-        on_yes: false,
-        typed: target.theirs.clone().map(|name| (name, TextField::default())),
-        then: Then::Restore,
-    };
+    let question = format!(
+        "Restore about {} documents as of the stop before {} ({})?",
+        count(plan.cost.documents),
+        plan.stop.bound,
+        plan.stop.time
+    );
+    let typed = target.theirs.clone().map(|name| (name, TextField::default()));
+    let confirm = Confirm::no_or_yes(question, facts, "No", ("Yes, restore", Then::Restore));
+    let confirm = Confirm { typed, ..confirm };
     model.overlays.push(Overlay::Confirm(confirm));
 }
 

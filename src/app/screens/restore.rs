@@ -102,6 +102,7 @@ pub fn ended(model: &mut Model, answer: Result<Outcome>) {
     if let Some(restore) = &mut model.restore {
         restore.outcome.fill(answer);
     }
+    model.overlays.retain(|o| !matches!(o, Overlay::Confirm(confirm) if confirm.is_about_what_runs()));
     if good {
         model.say(match model.screen() {
             Screen::Restore => "verified: what was restored is what was to be restored",
@@ -119,6 +120,20 @@ pub fn cancel(model: &mut Model, out: &mut Vec<Effect>) {
     }
 }
 
+/// Puts the question before a cancel, and with it what is left behind.
+pub fn ask_to_cancel(model: &mut Model) {
+    let Some(restore) = model.restore.as_ref().filter(|r| r.outcome.is_loading()) else { return };
+    let facts = vec![
+        format!("It goes to {}.", restore.request.target),
+        left_behind(&restore.request.target).into(),
+        "The sources are not touched.".into(),
+    ];
+    let yes = ("Yes, cancel it", Then::CancelRestore);
+    let confirm = Confirm::no_or_yes("Cancel the restore?".into(), facts, "No, let it go on", yes);
+    model.show(Screen::Restore);
+    model.overlays.push(Overlay::Confirm(confirm));
+}
+
 /// Carries an action out; `false` = it is none of this screen.
 pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool {
     let rows = view::list_rows(Screen::Restore, model.size);
@@ -129,21 +144,7 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool
         return true;
     }
     match action {
-        Action::CancelRestore => {
-            model.overlays.push(Overlay::Confirm(Confirm {
-                question: "Cancel the restore?".into(),
-                facts: vec![
-                    format!("It goes to {}.", restore.request.target),
-                    left_behind(&restore.request.target).into(),
-                    "The sources are not touched.".into(),
-                ],
-                yes: "Yes, cancel it".into(),
-                no: "No, let it go on".into(),
-                on_yes: false,
-                typed: None,
-                then: Then::CancelRestore,
-            }));
-        }
+        Action::CancelRestore => ask_to_cancel(model),
         Action::Copy => match menu(restore) {
             Some(menu) => model.overlays.push(Overlay::Menu(menu)),
             None => out.push(Effect::Copy(Copy::Text(restore.request.target.clone()))),
