@@ -70,6 +70,11 @@ impl Bench {
             let mut series = Series::begin(&term);
             series.press_while(&mut term, "reading the oplog");
             building.take(&term, series);
+            // What runs is shown when it has run for a moment.
+            let soon = Instant::now();
+            term.until_that("damage is looked for", |text| {
+                text.contains("looking for damage") || soon.elapsed() > Duration::from_millis(400)
+            });
             let mut series = Series::begin(&term);
             series.press_while(&mut term, "looking for damage");
             suspects.take(&term, series);
