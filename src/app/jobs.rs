@@ -97,7 +97,7 @@ impl Slot {
 
     /// Whether a person waits for it long enough to be told. The others answer within a frame
     /// or two.
-    fn is_long(self) -> bool {
+    pub fn is_long(self) -> bool {
         !matches!(
             self,
             Slot::Grow

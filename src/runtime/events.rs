@@ -1,5 +1,6 @@
 //! The loop: signals first, then keys, answers, the clock. Nothing that can wait is awaited in
-//! it; a frame is drawn at most every 16 ms, and none when nothing has changed.
+//! it; a frame is drawn at most every 16 ms, and none when nothing has changed. A frame that only
+//! shows that time has passed makes no key wait.
 
 use std::time::{Duration, Instant};
 
@@ -156,6 +157,7 @@ impl Loop {
             };
             let asked = self.tick();
             self.submit(asked)?;
+            let by_itself = matches!(woken, Woken::Time) && !self.dirty;
             let effects = match woken {
                 Woken::Stop | Woken::Gone => return Ok(End::Stopped),
                 Woken::Suspend => vec![Effect::Suspend],
@@ -171,7 +173,12 @@ impl Loop {
                 return Ok(End::Quit);
             }
             if self.dirty && self.drawn.elapsed() >= FRAME {
+                let before = self.drawn;
                 self.draw()?;
+                if by_itself {
+                    // None like it comes soon: the next one, which may answer a key, can.
+                    self.drawn = before;
+                }
             }
         }
     }

@@ -15,6 +15,10 @@ use crate::app::{Answer, Copy, Effect, JobEvent, JobId, Msg, Slot, Work};
 use crate::domain::progress::Meter;
 use crate::domain::{Error, Result};
 
+/// How much nicer than the loop long jobs are.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 5;
+
 /// What is left for the loop to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
@@ -117,7 +121,8 @@ impl Exec {
             let part = |answer| {
                 let _ = tell.send(Msg::Job(job, JobEvent::Part(answer)));
             };
-            run(&desk, &meter, &part)
+            let run = || run(&desk, &meter, &part);
+            if job.slot.is_long() { aside(run) } else { run() }
         });
     }
 
@@ -169,6 +174,21 @@ impl Exec {
     }
 }
 
+/// Runs something long on a thread that lets others go first, as do those that it starts: it may
+/// take all cores, and keys are to be answered meanwhile.
+fn aside<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            // Elsewhere it would be the whole process that is made nicer. Refused, it is only
+            // slower keys.
+            #[cfg(target_os = "linux")]
+            let _ = rustix::process::nice(NICE);
+            run()
+        });
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 fn panic_text(broken: tokio::task::JoinError) -> String {
     match broken.try_into_panic() {
         Ok(payload) => {
@@ -194,6 +214,20 @@ mod tests {
         assert_eq!(id, job);
         assert!(error.cause.contains("a bad day"), "{error}");
         assert!(told.try_recv().is_err(), "it ends once");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_long_lets_others_go_first_and_panics_as_it_is() {
+        use rustix::process::getpriority_process;
+        let nice = || getpriority_process(None).unwrap();
+        let before = nice();
+        let of_its_thread = || std::thread::scope(|scope| scope.spawn(nice).join().unwrap());
+        let inside = aside(|| (nice(), of_its_thread()));
+        let wanted = (before + NICE).min(19);
+        assert_eq!((inside, nice()), ((wanted, wanted), before));
+        let panicked = std::panic::catch_unwind(|| aside(|| panic!("a bad day"))).unwrap_err();
+        assert_eq!(panicked.downcast_ref::<&str>(), Some(&"a bad day"));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -70,6 +70,11 @@ impl Bench {
             let mut series = Series::begin(&term);
             series.press_while(&mut term, "reading the oplog");
             building.take(&term, series);
+            // What runs is shown when it has run for a moment.
+            let soon = Instant::now();
+            term.until_that("damage is looked for", |text| {
+                text.contains("looking for damage") || soon.elapsed() > Duration::from_millis(400)
+            });
             let mut series = Series::begin(&term);
             series.press_while(&mut term, "looking for damage");
             suspects.take(&term, series);
@@ -249,7 +254,10 @@ impl Samples {
     fn print(mut self, name: &str) {
         let slowest = self.slowest.map_or(String::new(), |(_, key)| format!("slowest: {key:?}"));
         print(name, &mut self.frame, &slowest);
-        print(&format!("{name}: the op"), &mut self.moved, "");
+        // Where keys wait, or there is no list yet, they move nothing.
+        if self.moved.len() * 2 > self.frame.len() {
+            print(&format!("{name}: the op"), &mut self.moved, "");
+        }
     }
 }
 
