@@ -258,14 +258,14 @@ mod tests {
         let timeline = [Context::Timeline, Context::List, Context::Global];
         let keymap = Keymap::rebound(&[
             rebind(None, Action::StopBefore, &["B", "Ctrl-g"]),
-            rebind(Some(Context::Timeline), Action::Open, &["o"]),
+            rebind(Some(Context::Timeline), Action::Open, &["O"]),
         ])
         .unwrap();
         let at = |keys: &[Key]| keymap.resolve(&timeline, keys);
         assert_eq!(at(&[Key::char('B')]), Resolution::Action(Action::StopBefore));
         assert_eq!(at(&[Key::ctrl('g')]), Resolution::Action(Action::StopBefore));
         assert_eq!(at(&[Key::char('s')]), Resolution::Nothing);
-        assert_eq!(at(&[Key::char('o')]), Resolution::Action(Action::Open));
+        assert_eq!(at(&[Key::char('O')]), Resolution::Action(Action::Open));
         assert_eq!(keymap.keys(Context::Suspects, Action::StopBefore).next().unwrap().to_string(), "B");
         // Only where it was said.
         assert_eq!(keymap.keys(Context::Suspects, Action::Open).next().unwrap().to_string(), "Enter");

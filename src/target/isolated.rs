@@ -110,6 +110,9 @@ impl Isolated {
                 fs::canonicalize(path).map_err(|e| io(path, e))?
             }
         };
+        // From the first moment that anybody can find it.
+        let mark = dir.join(MARK);
+        write_new(&mark, super::now().as_bytes()).map_err(|e| io(&mark, e))?;
         // Says in both places whose they are, and here where the data are.
         for place in [dir.join(MARKER), data.join(MARKER)] {
             if place.starts_with(&data) && o.dbpath.is_none() {
@@ -118,8 +121,6 @@ impl Isolated {
             let marker = serde_json::json!({ "id": id, "dbpath": data });
             write_new(&place, format!("{marker}\n").as_bytes()).map_err(|e| io(&place, e))?;
         }
-        let mark = dir.join(MARK);
-        write_new(&mark, super::now().as_bytes()).map_err(|e| io(&mark, e))?;
         let password = password()?;
         let password_file = dir.join("password");
         write_new(&password_file, password.as_bytes()).map_err(|e| io(&password_file, e))?;

@@ -299,7 +299,17 @@ impl Registry {
                 if somebody_serves(&record.dbpath) {
                     return refuse("another server runs on these data", "stop that server first.");
                 }
+                // Cut off from here on, it is not taken for whole.
+                let mark = record.dir.join(MARK);
+                if fs::symlink_metadata(&mark).is_err() {
+                    write_new(&mark, super::now().as_bytes())
+                        .map_err(|e| Error::failed(doing, shown(&mark), e))?;
+                }
                 let inside = record.dbpath.starts_with(&record.dir);
+                if inside && fs::symlink_metadata(&record.dbpath).is_ok() {
+                    fs::remove_dir_all(&record.dbpath)
+                        .map_err(|e| Error::failed(doing, shown(&record.dbpath), e))?;
+                }
                 if !inside && fs::symlink_metadata(&record.dbpath).is_ok() {
                     if !carries(&record.dbpath, id) {
                         return refuse(

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The end of a synchronized update: a frame is complete.
+const FRAME_END: &[u8] = b"\x1b[?2026l";
 
 pub struct Term {
     pub master: Option<Box<dyn MasterPty + Send>>,
@@ -17,6 +19,8 @@ pub struct Term {
     screen: Arc<Mutex<vt100::Parser>>,
     /// Everything the program has written.
     raw: Arc<Mutex<Vec<u8>>>,
+    /// How much it had written at the end of each frame, and when that was read.
+    frames: Arc<Mutex<Vec<(usize, Instant)>>>,
     /// Tells the reader to let go of the terminal.
     let_go: Arc<AtomicBool>,
     reader: Option<std::thread::JoinHandle<()>>,
@@ -63,21 +67,30 @@ impl Term {
         let writer = pair.master.take_writer().unwrap();
         let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
         let raw = Arc::new(Mutex::new(Vec::new()));
-        let (to_screen, to_raw) = (Arc::clone(&screen), Arc::clone(&raw));
+        let frames = Arc::new(Mutex::new(Vec::new()));
+        let (to_screen, to_raw, to_frames) = (Arc::clone(&screen), Arc::clone(&raw), Arc::clone(&frames));
         let let_go = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&let_go);
         let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(n @ 1..) = reader.read(&mut bytes) {
+                let now = Instant::now();
                 to_screen.lock().unwrap().process(&bytes[..n]);
-                to_raw.lock().unwrap().extend_from_slice(&bytes[..n]);
+                let mut raw = to_raw.lock().unwrap();
+                // What ends a frame may come in two pieces.
+                let begin = raw.len().saturating_sub(FRAME_END.len() - 1);
+                raw.extend_from_slice(&bytes[..n]);
+                let ends = raw[begin..].windows(FRAME_END.len()).enumerate();
+                let ends = ends.filter(|(_, bytes)| *bytes == FRAME_END);
+                to_frames.lock().unwrap().extend(ends.map(|(at, _)| (begin + at + FRAME_END.len(), now)));
+                drop(raw);
                 if stop.load(Ordering::Relaxed) {
                     return;
                 }
             }
         });
         let (master, writer, reader) = (Some(pair.master), Some(writer), Some(reader));
-        Term { master, child, writer, screen, raw, let_go, reader, before }
+        Term { master, child, writer, screen, raw, frames, let_go, reader, before }
     }
 
     /// What is on the screen.
@@ -87,6 +100,11 @@ impl Term {
 
     pub fn raw(&self) -> Vec<u8> {
         self.raw.lock().unwrap().clone()
+    }
+
+    /// How much the program had written at the end of each frame, and when that was read.
+    pub fn frames(&self) -> Vec<(usize, Instant)> {
+        self.frames.lock().unwrap().clone()
     }
 
     pub fn with<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {

@@ -15,6 +15,7 @@ use super::checkpoint;
 use super::job::{Job, Outcome, TargetSpec, read, write};
 use crate::case::{registry_dir, servers_dir};
 use crate::domain::{Class, Error, Namespace, Result};
+use crate::target::MARK;
 use crate::target::isolated::GRACE;
 use crate::target::registry::Record;
 use crate::target::{Registry, Seen, remove_partial};
@@ -175,8 +176,14 @@ impl Unfinished {
             return Ok(false);
         }
         let Some(record) = self.record()? else {
-            // Killed before it said whose it is: nothing can be in it.
-            return Ok(fs::remove_dir(&dir).is_ok());
+            // Killed before it said whose it is: at most the mark and an empty folder are in it, and
+            // anything else keeps it.
+            let _ = fs::remove_dir(dir.join("data"));
+            if fs::read_dir(&dir).is_ok_and(|mut all| all.all(|e| e.is_ok_and(|e| e.file_name() == MARK))) {
+                let _ = fs::remove_file(dir.join(MARK));
+                let _ = fs::remove_dir(&dir);
+            }
+            return Ok(false);
         };
         let registry = Registry::open(&registry_dir()?)?;
         registry.stop(&record.id, GRACE).await?;
