@@ -54,12 +54,16 @@ pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
     use Action::*;
     let indexed = || match &model.timeline.index {
         Loadable::Ready(_) => Ok(()),
-        Loadable::Failed(_) => Err("the oplog could not be read: R tries again".to_owned()),
+        Loadable::Failed(_) => {
+            Err(format!("the oplog could not be read: {} tries again", key_of(model, Retry)))
+        }
         _ => Err("the oplog is still being read".to_owned()),
     };
     // While a live source is looked at anew, what was found before is there.
     let suspects = || match (&model.suspects.found, model.suspects.found.value()) {
-        (Loadable::Failed(_), _) => Err("looking for damage has failed: ! shows why".to_owned()),
+        (Loadable::Failed(_), _) => {
+            Err(format!("looking for damage has failed: {} shows why", key_of(model, Errors)))
+        }
         (Loadable::Ready(found), _) if found.is_empty() => {
             Err("nothing in the oplog looks like damage".to_owned())
         }
@@ -74,7 +78,8 @@ pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
         | PreviousEdge => indexed(),
         SearchNext | SearchPrevious => {
             indexed()?;
-            model.timeline.search.as_ref().map(|_| ()).ok_or_else(|| "search first: /".to_owned())
+            let first = || format!("search first: {}", key_in(model, Context::Timeline, Search));
+            model.timeline.search.as_ref().map(|_| ()).ok_or_else(first)
         }
         ClearFilter => model.timeline.filter().map(|_| ()).ok_or_else(|| "there is no filter".to_owned()),
         NextSuspect | PreviousSuspect => {
@@ -96,7 +101,10 @@ pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
         Fold => match model.timeline.here() {
             Some(Line::Burst(_) | Line::Op { of: Some(_), .. }) => Ok(()),
             _ if model.timeline.view.folded => Err("this op belongs to no burst".into()),
-            _ => Err("bursts are not folded: o folds them".into()),
+            _ => Err(format!(
+                "bursts are not folded: {} folds them",
+                key_in(model, Context::Timeline, FoldAll)
+            )),
         },
         FoldAll => {
             indexed()?;
@@ -117,13 +125,13 @@ pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
         Preview | ScreenPreview => valid_stop(model),
         Plan => {
             if model.is_restoring() {
-                return Err("a restore runs already: 5 shows it".into());
+                return Err(runs_already(model));
             }
             valid_stop(model)
         }
         Ask => {
             if model.is_restoring() {
-                return Err("a restore runs already: 5 shows it".into());
+                return Err(runs_already(model));
             }
             model.plan.plan.ready().map(|_| ()).ok_or_else(|| "there is no plan yet".to_owned())
         }
@@ -163,16 +171,20 @@ fn of_overlay(model: &Model, action: Action) -> Option<Result<(), String>> {
         Some(Overlay::Errors(_))
             if matches!(action, Action::Search | Action::SearchNext | Action::SearchPrevious) =>
         {
-            return Some(Err("each error is a few lines long: y copies one".into()));
+            let copy = key_in(model, Context::Detail, Action::Copy);
+            return Some(Err(format!("each error is a few lines long: {copy} copies one")));
         }
         Some(Overlay::Confirm(Confirm { typed: Some(_), .. }))
             if matches!(action, Action::PickYes | Action::PickNo) =>
         {
-            return Some(Err("letters are typed here: Left and Right choose".into()));
+            let key = |action| key_in(model, Context::Confirm, action);
+            let (left, right) = (key(Action::SwitchBack), key(Action::Switch));
+            return Some(Err(format!("letters are typed here: {left} and {right} choose")));
         }
         _ => return None,
     };
-    let again = || found.as_ref().map(|_| ()).ok_or_else(|| "find something first: /".to_owned());
+    let first = || format!("find something first: {}", key_in(model, Context::Detail, Action::Search));
+    let again = || found.as_ref().map(|_| ()).ok_or_else(first);
     match action {
         Action::Search => Some(Ok(())),
         Action::SearchNext | Action::SearchPrevious => Some(again()),
@@ -190,7 +202,7 @@ fn of_screen(model: &Model, action: Action) -> Option<Result<(), String>> {
         (Screen::Preview, Filter | Search | Export) => given(compared, "nothing is compared yet"),
         (Screen::Preview, ClearFilter) => given(model.preview.filter.is_some(), "there is no filter"),
         (Screen::Preview, SearchNext | SearchPrevious) => {
-            given(model.preview.find.is_some(), "find something first: /")
+            given(model.preview.find.is_some(), &format!("find something first: {}", key_of(model, Search)))
         }
         (Screen::Preview, Against) => Some(valid_stop(model)),
         (Screen::Marks, EditMark | RemoveMark) => {
@@ -199,14 +211,17 @@ fn of_screen(model: &Model, action: Action) -> Option<Result<(), String>> {
         }
         (Screen::Marks, Open | Choose | StopBefore | Plan | ShowThere) => {
             match (action, model.is_restoring()) {
-                (Plan, true) => given(false, "a restore runs already: 5 shows it"),
+                (Plan, true) => given(false, &runs_already(model)),
                 _ => given(
                     marks::selected(model).is_some(),
-                    "there is no mark yet: m on the timeline sets one",
+                    &format!(
+                        "there is no mark yet: {} on the timeline sets one",
+                        key_in(model, Context::Timeline, Mark)
+                    ),
                 ),
             }
         }
-        (Screen::States, Plan) if model.is_restoring() => given(false, "a restore runs already: 5 shows it"),
+        (Screen::States, Plan) if model.is_restoring() => given(false, &runs_already(model)),
         (Screen::States, Where | OneDocument | Namespaces) => {
             given(!model.states.question.moments.is_empty(), "there is no state to look at")
         }
@@ -219,12 +234,14 @@ fn of_screen(model: &Model, action: Action) -> Option<Result<(), String>> {
     }
 }
 
+fn runs_already(model: &Model) -> String {
+    format!("a restore runs already: {} shows it", key_of(model, Action::ScreenRestore))
+}
+
 fn has_stop(model: &Model) -> Result<(), String> {
-    model
-        .choice
-        .stop
-        .map(|_| ())
-        .ok_or_else(|| "choose a stop first: s on the first op to leave out".to_owned())
+    let stop = || key_in(model, Context::Timeline, Action::StopBefore);
+    let first = || format!("choose a stop first: {} on the first op to leave out", stop());
+    model.choice.stop.map(|_| ()).ok_or_else(first)
 }
 
 fn valid_stop(model: &Model) -> Result<(), String> {
@@ -309,9 +326,10 @@ pub fn help(model: &Model) -> Vec<HelpLine> {
     if !model.start.log.is_empty() {
         out.push(HelpLine::Text(format!("The log of this run is {}", model.start.log)));
     }
-    out.push(HelpLine::Text(
-        "Sources are only ever read. Every time is UTC; u shows local time beside it.".into(),
-    ));
+    out.push(HelpLine::Text(format!(
+        "Sources are only ever read. Every time is UTC; {} shows local time beside it.",
+        key_of(model, Action::LocalTime)
+    )));
     out.push(HelpLine::Text(format!("pitstop {}", model.start.version)));
     out
 }
@@ -343,8 +361,17 @@ pub fn palette(model: &Model, typed: &str) -> Vec<Offer> {
 
 /// The key that does this here, as shown in sentences.
 pub fn key_of(model: &Model, action: Action) -> String {
-    let contexts = screen_contexts(model);
-    row(&contexts, action)
+    key_among(model, &screen_contexts(model), action)
+}
+
+/// The key that does this there, for sentences about another place, or about what lies over a
+/// screen.
+pub fn key_in(model: &Model, context: Context, action: Action) -> String {
+    key_among(model, &[context, Context::Global], action)
+}
+
+fn key_among(model: &Model, contexts: &[Context], action: Action) -> String {
+    row(contexts, action)
         .and_then(|r| model.keymap.keys(r.context, action).next())
         .map(|chord| chord.to_string())
         .unwrap_or_default()

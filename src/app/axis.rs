@@ -26,9 +26,57 @@ pub struct Axis {
     pub bars: u16,
 }
 
-const SECONDS: [u32; 22] = [
-    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800,
-    604_800, 2_592_000, 31_536_000,
+const MINUTE: u32 = 60;
+const HOUR: u32 = 3600;
+const DAY: u32 = 86_400;
+
+/// Steps that stand on round times: each divides an hour, a day or a few of them. No step is more
+/// than twice the one before up to a day, and mostly much less: that is how much of its width an
+/// axis may leave empty.
+const SECONDS: [u32; 43] = [
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    10,
+    12,
+    15,
+    20,
+    30,
+    40,
+    MINUTE,
+    90,
+    2 * MINUTE,
+    3 * MINUTE,
+    4 * MINUTE,
+    5 * MINUTE,
+    6 * MINUTE,
+    10 * MINUTE,
+    12 * MINUTE,
+    15 * MINUTE,
+    20 * MINUTE,
+    30 * MINUTE,
+    40 * MINUTE,
+    HOUR,
+    90 * MINUTE,
+    2 * HOUR,
+    3 * HOUR,
+    4 * HOUR,
+    6 * HOUR,
+    8 * HOUR,
+    12 * HOUR,
+    DAY,
+    2 * DAY,
+    3 * DAY,
+    4 * DAY,
+    7 * DAY,
+    14 * DAY,
+    30 * DAY,
+    60 * DAY,
+    180 * DAY,
+    365 * DAY,
 ];
 const INCREMENTS: [u32; 13] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 
@@ -85,7 +133,7 @@ impl Axis {
         Some(first..=self.bar_of(through).unwrap_or(self.bars.saturating_sub(1)))
     }
 
-    /// A step closer, keeping `at` in view. `ops` is how many there are in its bar.
+    /// Closer, at least twice as close, keeping `at` in view. `ops` is how many there are in its bar.
     pub fn zoom_in(&self, at: Position, ops: u32) -> Axis {
         let scale = match self.scale {
             Scale::Seconds(1) => {
@@ -99,9 +147,9 @@ impl Axis {
         Axis { scale, ..*self }.around(at)
     }
 
-    /// A step farther away, keeping `at` in view.
+    /// Farther away, at least twice as far, keeping `at` in view.
     pub fn zoom_out(&self, at: Position) -> Axis {
-        let above = |ladder: &[u32], step| ladder.iter().copied().find(|s| *s > step);
+        let above = |ladder: &[u32], step: u32| ladder.iter().copied().find(|s| *s / 2 >= step);
         let scale = match self.scale {
             Scale::Seconds(step) => Scale::Seconds(above(&SECONDS, step).unwrap_or(step)),
             Scale::Increments(step) => above(&INCREMENTS, step)
@@ -132,9 +180,9 @@ impl Axis {
         match self.scale {
             Scale::Increments(1) => "1 op".into(),
             Scale::Increments(n) => format!("{n} incs"),
-            Scale::Seconds(n) if n >= 86_400 => format!("{} d", n / 86_400),
-            Scale::Seconds(n) if n >= 3600 => format!("{} h", n / 3600),
-            Scale::Seconds(n) if n >= 60 => format!("{} min", n / 60),
+            Scale::Seconds(n) if n.is_multiple_of(DAY) => format!("{} d", n / DAY),
+            Scale::Seconds(n) if n.is_multiple_of(HOUR) => format!("{} h", n / HOUR),
+            Scale::Seconds(n) if n.is_multiple_of(MINUTE) => format!("{} min", n / MINUTE),
             Scale::Seconds(n) => format!("{n} s"),
         }
     }
@@ -196,7 +244,7 @@ fn aligned(secs: u32, step: u32) -> Position {
 }
 
 fn below(ladder: &[u32], step: u32) -> u32 {
-    ladder.iter().copied().rev().find(|s| *s < step).unwrap_or(step)
+    ladder.iter().copied().rev().find(|s| *s <= step / 2).unwrap_or(step)
 }
 
 #[cfg(test)]
@@ -217,6 +265,50 @@ mod tests {
             assert_eq!(axis.bar_of(axis.end()), None);
         }
         assert_eq!(Axis::fit(first, last, 61).scale, Scale::Seconds(1800));
+    }
+
+    /// Whatever the range and the width, most of the bars are within the range, and every label
+    /// tells its own bar.
+    #[test]
+    fn most_of_the_width_is_filled() {
+        let first = Position::new(T, 1);
+        for bars in [58, 78, 100, 138, 200] {
+            for minutes in (bars / 2 / 3..3 * 24 * 60).step_by(7).chain([60, 24 * 60, 7 * 24 * 60]) {
+                let last = Position::new(T + u32::from(minutes) * MINUTE - 1, 9);
+                let axis = Axis::fit(first, last, bars);
+                let used = axis.bar_of(last).expect("all of it fits") + 1;
+                assert!(used > bars / 2, "{minutes} minutes in {bars} bars: {used}, {axis:?}");
+                for (bar, label) in axis.labels() {
+                    let time = axis.edge(bar).time();
+                    assert!(
+                        time.contains(&label) && (label.len() > 5 || time.ends_with(":00Z")),
+                        "{time} {label}"
+                    );
+                }
+            }
+        }
+        let day = |bars| Axis::fit(first, Position::new(T + DAY - 1, 1), bars).step_text();
+        assert_eq!([day(58), day(78), day(138)], ["30 min", "20 min", "12 min"]);
+    }
+
+    #[test]
+    fn steps_ascend_and_are_named_exactly() {
+        assert!(SECONDS.windows(2).all(|w| w[0] < w[1]));
+        let name = |n| Axis { from: Position::new(T, 0), scale: Scale::Seconds(n), bars: 9 }.step_text();
+        let names = [1, 90, 120, 2400, 3600, 5400, 28_800, 86_400, 31_536_000].map(name);
+        assert_eq!(names, ["1 s", "90 s", "2 min", "40 min", "1 h", "90 min", "8 h", "1 d", "365 d"]);
+    }
+
+    #[test]
+    fn zooming_is_at_least_twofold() {
+        let at = Position::new(T + 7_000, 5);
+        for step in SECONDS.into_iter().filter(|s| *s > 1) {
+            let axis = Axis { from: Position::new(T, 0), scale: Scale::Seconds(step), bars: 60 };
+            let Scale::Seconds(closer) = axis.zoom_in(at, 9).scale else { panic!("seconds") };
+            assert!(closer * 2 <= step, "{step} {closer}");
+            let Scale::Seconds(farther) = axis.zoom_out(at).scale else { panic!("seconds") };
+            assert!(farther >= step * 2 || step == 365 * DAY || step == 180 * DAY && farther == 365 * DAY);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One message in, effects out: routing only. What an action means is said by the screen or the
 //! overlay it belongs to.
 
-use super::actions::{contexts, enabled};
+use super::actions::{self, contexts, enabled};
 use super::answers;
 use super::effect::{Copy, Effect, Work};
 use super::jobs::{JobId, Slot};
@@ -200,7 +200,8 @@ fn global(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
             if model.stack.len() > 1 {
                 model.stack.pop();
             } else {
-                model.say("this is the first screen: q leaves");
+                let leaves = actions::key_of(model, Action::Quit);
+                model.say(format!("this is the first screen: {leaves} leaves"));
             }
         }
         Action::Copy => model.overlays.extend(copy_menu(model).map(Overlay::Menu)),

@@ -151,6 +151,6 @@ impl Shown {
 fn changed(at: u64) -> Box<Error> {
     Box::new(
         Error::failed("reading the op", format!("number {at}"), "the list has changed meanwhile")
-            .hint("o shows every op by itself, and o again folds the bursts."),
+            .hint("show every op by itself, and then fold the bursts again."),
     )
 }

@@ -13,6 +13,7 @@ use crate::app::window::Window;
 use crate::app::{Hit, Model};
 use crate::domain::position::time_of;
 use crate::domain::text::{count, visible};
+use crate::keys::{Action, Context};
 
 /// Draws the uppermost of them, if there is one.
 pub fn draw(c: &mut Canvas, model: &Model) {
@@ -20,9 +21,9 @@ pub fn draw(c: &mut Canvas, model: &Model) {
         None => {}
         Some(Overlay::Help(text)) => help(c, model, text),
         Some(Overlay::Palette(palette)) => draw_palette(c, model, palette),
-        Some(Overlay::Confirm(confirm)) => draw_confirm(c, confirm),
+        Some(Overlay::Confirm(confirm)) => draw_confirm(c, model, confirm),
         Some(Overlay::Prompt(prompt)) => draw_prompt(c, prompt),
-        Some(Overlay::Menu(menu)) => draw_menu(c, menu),
+        Some(Overlay::Menu(menu)) => draw_menu(c, model, menu),
         Some(Overlay::Detail(detail)) => draw_detail(c, model, detail),
         Some(Overlay::Change(reading)) => screens::change(c, model, reading),
         Some(Overlay::Stop) => screens::stop(c, model),
@@ -51,7 +52,12 @@ fn size(c: &Canvas) -> (u16, u16) {
 
 fn help(c: &mut Canvas, model: &Model, text: &Help) {
     let area = view::reader(size(c));
-    let inside = boxed(c, area, "Help   j k scroll   / finds   Esc closes");
+    let list = |action| actions::key_in(model, Context::List, action);
+    let (down, up) = (list(Action::Down), list(Action::Up));
+    let find = actions::key_in(model, Context::Detail, Action::Search);
+    let close = actions::key_in(model, Context::Detail, Action::Back);
+    let title = format!("Help   {down} {up} scroll   {find} finds   {close} closes");
+    let inside = boxed(c, area, &title);
     let lines = actions::help(model);
     let rows = text.list.top..lines.len() as u64;
     for (y, row) in (inside.y..inside.y + inside.h).zip(rows) {
@@ -89,7 +95,10 @@ fn action_line(c: &mut Canvas, offer: &Offer, area: Area) {
 
 fn draw_palette(c: &mut Canvas, model: &Model, palette: &Palette) {
     let area = view::reader(size(c));
-    let inside = boxed(c, area, "All actions   type to find   Enter does it   Esc closes");
+    let key = |action| actions::key_in(model, Context::Palette, action);
+    let (does, close) = (key(Action::Accept), key(Action::Back));
+    let title = format!("All actions   type to find   {does} does it   {close} closes");
+    let inside = boxed(c, area, &title);
     field(c, inside, "> ", palette.field.split());
     let found = actions::palette(model, palette.field.text());
     let list = Area { y: inside.y + 2, h: inside.h.saturating_sub(2), ..inside };
@@ -126,7 +135,7 @@ fn field(c: &mut Canvas, area: Area, before: &str, (left, right): (&str, &str)) 
     c.text(after, area.y, (area.x + area.w).saturating_sub(after), rest.as_str(), Role::Text);
 }
 
-fn draw_confirm(c: &mut Canvas, confirm: &Confirm) {
+fn draw_confirm(c: &mut Canvas, model: &Model, confirm: &Confirm) {
     let wide = view::overlay(size(c), (76, 1)).w;
     let inner = wide.saturating_sub(4);
     let facts: Vec<String> = confirm.facts.iter().flat_map(|fact| states::wrap(fact, inner)).collect();
@@ -166,13 +175,17 @@ fn draw_confirm(c: &mut Canvas, confirm: &Confirm) {
         c.hit(button, Hit::Answer(at));
         x = end + 2;
     }
-    let letters = if confirm.typed.is_some() { ["", ""] } else { [" or ", "n y"] };
+    let key = |action| actions::key_in(model, Context::Confirm, action);
+    let arrows = format!("{} {}", key(Action::SwitchBack), key(Action::Switch));
+    let letters = format!("{} {}", key(Action::PickNo), key(Action::PickYes));
+    let (or, letters) = if confirm.typed.is_some() { ("", "") } else { (" or ", letters.as_str()) };
+    let does = key(Action::Accept);
     let keys = [
-        ("Left Right", Role::Key),
-        (letters[0], Role::Dim),
-        (letters[1], Role::Key),
+        (arrows.as_str(), Role::Key),
+        (or, Role::Dim),
+        (letters, Role::Key),
         (" choose, ", Role::Dim),
-        ("Enter", Role::Key),
+        (does.as_str(), Role::Key),
         (" does what is chosen", Role::Dim),
     ];
     c.pieces(inside.x, y + 1, inside.w, &keys);
@@ -191,10 +204,12 @@ fn draw_prompt(c: &mut Canvas, prompt: &Prompt) {
     };
 }
 
-fn draw_menu(c: &mut Canvas, menu: &Menu) {
+fn draw_menu(c: &mut Canvas, model: &Model, menu: &Menu) {
     let rows = u16::try_from(menu.items.len() + 2).unwrap_or(u16::MAX);
     let area = view::overlay(size(c), (90, rows));
-    let inside = boxed(c, area, &format!("{}   Enter takes it   Esc closes", menu.title));
+    let key = |action| actions::key_in(model, Context::Menu, action);
+    let (takes, close) = (key(Action::Accept), key(Action::Back));
+    let inside = boxed(c, area, &format!("{}   {takes} takes it   {close} closes", menu.title));
     let visible = menu.list.visible(menu.items.len() as u64, u64::from(inside.h));
     for (y, row) in (inside.y..inside.y + inside.h).zip(visible) {
         let Some((name, shown, _)) = usize::try_from(row).ok().and_then(|at| menu.items.get(at)) else {
@@ -296,7 +311,10 @@ pub fn pieces_of(line: &str, room: u16) -> Vec<String> {
 
 fn errors(c: &mut Canvas, model: &Model, list: &Window) {
     let area = view::reader(size(c));
-    let inside = boxed(c, area, "What went wrong, the newest first   y copies   Esc closes");
+    let key = |action| actions::key_in(model, Context::Detail, action);
+    let (copy, close) = (key(Action::Copy), key(Action::Back));
+    let title = format!("What went wrong, the newest first   {copy} copies   {close} closes");
+    let inside = boxed(c, area, &title);
     let mut y = inside.y;
     let skip = usize::try_from(list.cursor).unwrap_or(0);
     for (at, mishap) in model.mishaps.iter().rev().enumerate().skip(skip) {

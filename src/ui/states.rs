@@ -8,7 +8,7 @@ use crate::app::view::Area;
 use crate::app::{Loadable, Model, Slot, actions};
 use crate::domain::text::count;
 use crate::domain::{Class, Error};
-use crate::keys::Action;
+use crate::keys::{Action, Context};
 
 /// Awaiting is not shown before this many milliseconds: most answers are faster.
 const PATIENCE: u64 = 150;
@@ -81,6 +81,19 @@ pub fn failed(c: &mut Canvas, model: &Model, area: Area, error: &Error) {
 pub fn empty(c: &mut Canvas, area: Area, what: &str, next: &str) {
     c.text(area.x + 1, area.y, area.w.saturating_sub(1), what, Role::Text);
     c.text(area.x + 1, area.y + 1, area.w.saturating_sub(1), next, Role::Dim);
+}
+
+/// What to do on the timeline, with the keys for it.
+pub fn on_timeline(model: &Model, action: Action, what: &str) -> String {
+    let shows = actions::key_of(model, Action::ScreenTimeline);
+    let does = actions::key_in(model, Context::Timeline, action);
+    format!("{shows} shows the timeline, {does} there {what}")
+}
+
+/// How to change a filter, with the keys for it.
+pub fn filter_keys(model: &Model) -> String {
+    let key = |action| actions::key_of(model, action);
+    format!("{} changes the filter, {} clears it", key(Action::Filter), key(Action::ClearFilter))
 }
 
 /// Breaks a text into lines of at most so many columns, at blanks where there are any.

@@ -104,10 +104,12 @@ pub fn ended(model: &mut Model, answer: Result<Outcome>) {
     }
     model.overlays.retain(|o| !matches!(o, Overlay::Confirm(confirm) if confirm.is_about_what_runs()));
     if good {
-        model.say(match model.screen() {
-            Screen::Restore => "verified: what was restored is what was to be restored",
-            _ => "the restore is done and verified: 5 shows it",
-        });
+        let shows = || actions::key_of(model, Action::ScreenRestore);
+        let text = match model.screen() {
+            Screen::Restore => "verified: what was restored is what was to be restored".to_owned(),
+            _ => format!("the restore is done and verified: {} shows it", shows()),
+        };
+        model.say(text);
     }
 }
 

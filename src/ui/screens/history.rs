@@ -3,9 +3,10 @@
 use super::change;
 use crate::app::document::VersionLine;
 use crate::app::view::{Area, history};
-use crate::app::{Hit, Model, Slot, compare, values};
+use crate::app::{Hit, Model, Slot, actions, compare, values};
 use crate::domain::op::OpKind;
 use crate::domain::text::{count, counted};
+use crate::keys::Action;
 use crate::ui::canvas::{Align, Canvas, width};
 use crate::ui::chart::look;
 use crate::ui::glyphs::Glyph;
@@ -19,7 +20,7 @@ pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
             c,
             body,
             "no document is chosen yet",
-            "2 shows the timeline, v there follows a document",
+            &states::on_timeline(model, Action::History, "follows a document"),
         );
         return;
     };
@@ -37,7 +38,7 @@ pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
     }
     if versions.is_empty() {
         let what = "no version: the document is neither in the snapshots nor in the oplog behind them";
-        states::empty(c, whole, what, "Esc goes back");
+        states::empty(c, whole, what, &format!("{} goes back", actions::key_of(model, Action::Back)));
         return;
     }
     rows(c, model, list);

@@ -3,8 +3,9 @@
 use crate::app::screens::marks::{Row, rows, selected};
 use crate::app::screens::snapshots;
 use crate::app::view::Area;
-use crate::app::{Hit, Model, Slot};
+use crate::app::{Hit, Model, Slot, actions};
 use crate::domain::text::counted;
+use crate::keys::{Action, Context};
 use crate::ui::canvas::{Align, Canvas};
 use crate::ui::glyphs::Glyph;
 use crate::ui::states;
@@ -19,7 +20,10 @@ pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
     let all = rows(model);
     let chosen = all.iter().filter(|row| model.marks.chosen.contains(&row.bound())).count();
     let more = match (model.marks.list.len(), chosen) {
-        (0, _) => "none yet: m on the timeline sets one".to_owned(),
+        (0, _) => format!(
+            "none yet: {} on the timeline sets one",
+            actions::key_in(model, Context::Timeline, Action::Mark)
+        ),
         (n, 0) => counted(n as u64, "mark"),
         (n, chosen) => format!("{}, {chosen} chosen", counted(n as u64, "mark")),
     };

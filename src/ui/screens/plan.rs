@@ -2,10 +2,11 @@
 
 use super::below;
 use crate::app::view::Area;
-use crate::app::{Model, Slot, values};
+use crate::app::{Model, Slot, actions, values};
 use crate::domain::op::Op;
 use crate::domain::plan::Plan;
 use crate::domain::text::{bytes, count, counted};
+use crate::keys::Action;
 use crate::ui::canvas::Canvas;
 use crate::ui::chart::look;
 use crate::ui::states;
@@ -52,12 +53,14 @@ pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
         }
     }
     if y + 1 < area.y + area.h {
+        let keys = [Action::Ask, Action::NextTarget, Action::Back].map(|a| actions::key_of(model, a));
+        let [ask, target, back] = &keys;
         let pieces = [
-            ("Enter", Role::Key),
+            (ask.as_str(), Role::Key),
             (" asks, and then restores   ", Role::Text),
-            ("t", Role::Key),
+            (target.as_str(), Role::Key),
             (" chooses another target   ", Role::Text),
-            ("Esc", Role::Key),
+            (back.as_str(), Role::Key),
             (" goes back", Role::Text),
         ];
         c.pieces(12, y + 1, area.w.saturating_sub(12), &pieces);

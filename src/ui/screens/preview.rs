@@ -3,10 +3,11 @@
 
 use crate::app::screens::preview::Row;
 use crate::app::view::{Area, preview};
-use crate::app::{Hit, Model, Slot, values};
+use crate::app::{Hit, Model, Slot, actions, values};
 use crate::domain::Position;
 use crate::domain::diff::{CollectionDiff, DocumentDiff, Fate, NamespaceDiff};
 use crate::domain::text::{count, counted};
+use crate::keys::Action;
 use crate::ui::canvas::{Align, Canvas};
 use crate::ui::glyphs::Glyph;
 use crate::ui::overlays::line_role;
@@ -16,7 +17,12 @@ use crate::ui::theme::Role;
 /// Draws it.
 pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
     let Some(of) = &model.preview.made_for else {
-        states::empty(c, body, "no stop is chosen yet", "2 shows the timeline, s there chooses a stop");
+        states::empty(
+            c,
+            body,
+            "no stop is chosen yet",
+            &states::on_timeline(model, Action::StopBefore, "chooses a stop"),
+        );
         return;
     };
     let title = format!("Going back to before {} ({})", of.bound, of.bound.time());
@@ -34,8 +40,11 @@ pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
     }
     let Some(diff) = model.preview.diff.value() else { return };
     if diff.namespaces.is_empty() {
-        let next = "choose an earlier stop, or look at the ops behind it; a compares with another time";
-        states::empty(c, below, "nothing differs: both are the same state", next);
+        let other = actions::key_of(model, Action::Against);
+        let next = format!(
+            "choose an earlier stop, or look at the ops behind it; {other} compares with another time"
+        );
+        states::empty(c, below, "nothing differs: both are the same state", &next);
         return;
     }
     totals(c, diff.namespaces.as_slice(), body);
@@ -140,7 +149,7 @@ fn side(c: &mut Canvas, model: &Model, area: Area) {
             (Some(loadable), _) if states::absent(c, model, area, Slot::Documents, loadable) => {}
             (Some(loadable), Some(filter)) if !loadable.is_loading() => {
                 let what = format!("no document that differs here matches {filter}");
-                states::empty(c, area, &what, "f changes the filter, F clears it");
+                states::empty(c, area, &what, &states::filter_keys(model));
             }
             _ => {}
         }
@@ -201,10 +210,11 @@ fn document(c: &mut Canvas, document: &DocumentDiff, area: Area) {
 /// The highlighted document in full.
 fn beside(c: &mut Canvas, model: &Model, area: Area) {
     let Some((_, text)) = &model.preview.beside else { return };
-    let more = if text.lines.len() > usize::from(area.h) { "Enter shows all of it" } else { "" };
+    let all = format!("{} shows all of it", actions::key_of(model, Action::Open));
+    let more = if text.lines.len() > usize::from(area.h) { all } else { String::new() };
     let head = match model.preview.document() {
         Some(document) => format!("{}  {more}", values::short_up_to(&document.id, 60).0),
-        None => more.to_owned(),
+        None => more,
     };
     c.heading(area, area.y - 1, "The difference", head.trim_end());
     for (y, line) in (area.y..area.y + area.h).zip(&text.lines) {

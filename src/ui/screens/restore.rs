@@ -8,6 +8,7 @@ use crate::app::view::{Area, RESULT_HEAD};
 use crate::app::{Loadable, Model};
 use crate::domain::progress::Phase;
 use crate::domain::text::{bytes, count, counted};
+use crate::keys::Action;
 use crate::ui::canvas::{Align, Canvas};
 use crate::ui::glyphs::{Glyph, spinner};
 use crate::ui::states;
@@ -16,7 +17,12 @@ use crate::ui::theme::Role;
 /// Draws it.
 pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
     let Some(restore) = &model.restore else {
-        states::empty(c, body, "nothing was restored yet", "2 shows the timeline, s there chooses a stop");
+        states::empty(
+            c,
+            body,
+            "nothing was restored yet",
+            &states::on_timeline(model, Action::StopBefore, "chooses a stop"),
+        );
         return;
     };
     let title = format!("Restore to {}", restore.request.target);

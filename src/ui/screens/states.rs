@@ -3,8 +3,9 @@
 
 use crate::app::screens::states::documents;
 use crate::app::view::{Area, states as layout};
-use crate::app::{Hit, Model, Slot, values};
+use crate::app::{Hit, Model, Slot, actions, values};
 use crate::domain::states::{NamespaceState, StateAt, namespaces};
+use crate::keys::{Action, Context};
 use crate::ui::canvas::{Align, Canvas};
 use crate::ui::glyphs::Glyph;
 use crate::ui::states;
@@ -32,7 +33,12 @@ pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
     c.heading(body, body.y, "States", &asked.join("   "));
     let below = Area { y: body.y + 1, h: body.h.saturating_sub(1), ..body };
     if question.moments.is_empty() {
-        states::empty(c, below, "there is no time to look at", "m on the timeline marks one");
+        states::empty(
+            c,
+            below,
+            "there is no time to look at",
+            &format!("{} on the timeline marks one", actions::key_in(model, Context::Timeline, Action::Mark)),
+        );
         return;
     }
     if states::absent(c, model, below, Slot::States, &model.states.found) {
@@ -78,7 +84,12 @@ fn heads(c: &mut Canvas, model: &Model, all: &[StateAt], shown: &std::ops::Range
 fn table(c: &mut Canvas, model: &Model, all: &[StateAt], shown: &std::ops::Range<usize>, area: Area) {
     let names_of = namespaces(all);
     if names_of.is_empty() {
-        states::empty(c, area, "no collection is there at any of these times", "n chooses other namespaces");
+        states::empty(
+            c,
+            area,
+            "no collection is there at any of these times",
+            &format!("{} chooses other namespaces", actions::key_of(model, Action::Namespaces)),
+        );
         return;
     }
     let rows = model.states.list.visible(names_of.len() as u64, u64::from(area.h));
@@ -127,8 +138,8 @@ fn side_by_side(c: &mut Canvas, model: &Model, all: &[StateAt], shown: &std::ops
         states::empty(
             c,
             area,
-            "f counts documents that fulfil a condition",
-            "i shows one document at each time",
+            &format!("{} counts documents that fulfil a condition", actions::key_of(model, Action::Where)),
+            &format!("{} shows one document at each time", actions::key_of(model, Action::OneDocument)),
         );
         return;
     }

@@ -3,10 +3,11 @@
 
 use super::plan::op_line;
 use crate::app::view::{self, Area};
-use crate::app::{Loadable, Model, Slot};
+use crate::app::{Loadable, Model, Slot, actions};
 use crate::domain::after::{After, Counts};
 use crate::domain::op::Op;
 use crate::domain::text::{count, counted, visible};
+use crate::keys::{Action, Context};
 use crate::ui::canvas::Canvas;
 use crate::ui::overlays::boxed;
 use crate::ui::states;
@@ -81,7 +82,7 @@ fn lines(model: &Model, room: u16, most: usize) -> Vec<Line> {
                 out.push((
                     "",
                     vec![
-                        ("n".into(), Role::Key),
+                        (actions::key_in(model, Context::Stop, Action::NearestStop), Role::Key),
                         (format!(" goes to {pos}, the nearest valid stop"), Role::Text),
                     ],
                 ));
@@ -196,22 +197,20 @@ fn tools(model: &Model) -> Vec<Line> {
 
 fn keys(c: &mut Canvas, model: &Model, area: Area) {
     let possible = !matches!(model.base(), Some(Err(_)));
-    let mut pieces = Vec::new();
+    let key = |action| actions::key_in(model, Context::Stop, action);
+    let both = |one, other| format!("{} {}", key(one), key(other));
+    let mut named = Vec::new();
     if possible {
-        pieces.extend([("Enter", Role::Key), (" preview  ", Role::Text)]);
-        pieces.extend([("r", Role::Key), (" restore  ", Role::Text)]);
+        named.extend([(key(Action::Preview), " preview  "), (key(Action::Plan), " restore  ")]);
     }
-    pieces.extend([
-        ("< >", Role::Key),
-        (" op  ", Role::Text),
-        ("[ ]", Role::Key),
-        (" burst  ", Role::Text),
-        ("t", Role::Key),
-        (" time  ", Role::Text),
-        ("y", Role::Key),
-        (" copy  ", Role::Text),
-        ("Esc", Role::Key),
-        (" close", Role::Text),
+    named.extend([
+        (both(Action::StopEarlier, Action::StopLater), " op  "),
+        (both(Action::BurstEarlier, Action::BurstLater), " burst  "),
+        (key(Action::StopAt), " time  "),
+        (key(Action::Copy), " copy  "),
+        (key(Action::Back), " close"),
     ]);
+    let pieces: Vec<(&str, Role)> =
+        named.iter().flat_map(|(key, name)| [(key.as_str(), Role::Key), (*name, Role::Text)]).collect();
     c.pieces(area.x, area.y, area.w, &pieces);
 }

@@ -2,9 +2,10 @@
 
 use super::below;
 use crate::app::view::{Area, list_rows};
-use crate::app::{Hit, Model, Screen, Slot};
+use crate::app::{Hit, Model, Screen, Slot, actions};
 use crate::domain::burst::Burst;
 use crate::domain::text::{count, counted};
+use crate::keys::Action;
 use crate::ui::canvas::{Align, Canvas};
 use crate::ui::chart::look;
 use crate::ui::glyphs::Glyph;
@@ -24,7 +25,12 @@ pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
         return;
     }
     if model.opened.value().is_some_and(|o| o.entries == 0) {
-        states::empty(c, area, "there is no oplog among the sources", "1 shows what was found");
+        states::empty(
+            c,
+            area,
+            "there is no oplog among the sources",
+            &format!("{} shows what was found", actions::key_of(model, Action::ScreenSnapshots)),
+        );
         return;
     }
     let index_failed = model.timeline.index.error().is_some();
@@ -40,7 +46,7 @@ pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
             c,
             area,
             "nothing in the oplog looks like damage: no mass delete, no drop, no mass update",
-            "2 shows the timeline, / searches it",
+            &states::on_timeline(model, Action::Search, "searches"),
         );
         return;
     }

@@ -4,10 +4,11 @@ use crate::app::list::{Folded, Line};
 use crate::app::screens::history::of_op;
 use crate::app::screens::timeline::place;
 use crate::app::view::{Area, timeline};
-use crate::app::{Hit, Model, Slot, values};
+use crate::app::{Hit, Model, Slot, actions, values};
 use crate::domain::Position;
 use crate::domain::op::Op;
 use crate::domain::text::{bytes, count, counted};
+use crate::keys::Action;
 use crate::ui::canvas::{Align, Canvas};
 use crate::ui::chart::{self, look};
 use crate::ui::glyphs::Glyph;
@@ -52,7 +53,7 @@ fn list(c: &mut Canvas, model: &Model, area: Area) {
     if model.timeline.rows == 0 {
         let filter = model.timeline.filter().unwrap_or_default();
         let what = format!("no op matches the filter {filter}");
-        states::empty(c, area, &what, "f changes the filter, F clears it");
+        states::empty(c, area, &what, &states::filter_keys(model));
         return;
     }
     let rows = model.timeline.list.visible(model.timeline.rows, u64::from(area.h));
@@ -175,8 +176,10 @@ fn side(c: &mut Canvas, model: &Model, pos: Position, x: u16, y: u16) {
 
 fn detail(c: &mut Canvas, model: &Model, area: Area) {
     let head = Area { y: area.y.saturating_sub(1), h: 1, ..area };
+    let open = actions::key_of(model, Action::Open);
     if let Some(folded) = model.timeline.here().and_then(Line::burst) {
-        c.heading(head, head.y, "The burst", if folded.open { "Enter folds it" } else { "Enter opens it" });
+        let does = if folded.open { "folds it" } else { "opens it" };
+        c.heading(head, head.y, "The burst", &format!("{open} {does}"));
         burst_facts(c, model, folded, area);
         return;
     }
@@ -193,9 +196,9 @@ fn detail(c: &mut Canvas, model: &Model, area: Area) {
     let has_document = model.timeline.selected().and_then(of_op).is_some();
     let hidden = text.lines.len().saturating_sub(usize::from(area.h));
     let more = match hidden {
-        0 if has_document => "Enter shows its document before and after".to_owned(),
-        0 => "Enter shows it alone".to_owned(),
-        n => format!("{}: Enter", counted(n as u64, "more line")),
+        0 if has_document => format!("{open} shows its document before and after"),
+        0 => format!("{open} shows it alone"),
+        n => format!("{}: {open}", counted(n as u64, "more line")),
     };
     c.heading(head, head.y, "The op", &more);
     for (y, line) in (area.y..area.y + area.h).zip(&text.lines) {
