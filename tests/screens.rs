@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use pitstop::app::{Answer, Effect, JobEvent, Msg, Work};
 use pitstop::domain::Error;
-use pitstop::ui::{Charset, GLYPHS, Palette};
+use pitstop::ui::{Charset, GLYPHS, Palette, at_least};
 use tui::fake::{Fake, outcome, readings};
 use tui::{Driver, golden, svg};
 
@@ -99,6 +99,18 @@ fn scenes() -> Vec<Scene> {
             let answer = d.fake.answer(&work);
             d.send(Msg::Job(job, JobEvent::Ended(answer)));
             d.press("Enter").wait(1400);
+            d
+        }),
+        scene("timeline.reading.full", |s| {
+            let mut d = Driver::reading(s);
+            d.reads(1200);
+            d.press("Enter j j s Esc");
+            d
+        }),
+        scene("timeline.reading-filtered", |s| {
+            let mut d = Driver::reading(s);
+            d.reads(1200);
+            d.press("Enter f 'op:delete' Enter t '14:30' Enter");
             d
         }),
         scene("timeline.empty", |s| nothing(s, "Enter")),
@@ -339,8 +351,13 @@ fn ascii_means_ascii_and_no_glyph_is_of_doubtful_width() {
         0x25c6..=0x25c8,
         0x2010..=0x2027,
         0x2190..=0x2199,
+        0x2260..=0x2267,
         0x2776..=0x277f,
     ];
+    let (utf8, ascii) = (at_least(Charset::Utf8), at_least(Charset::Ascii));
+    let c = utf8.chars().next().unwrap();
+    assert_eq!((utf8.chars().count(), ratatui::text::Span::raw(utf8).width()), (1, 1));
+    assert!(ascii == ">=" && !ambiguous.iter().any(|r| r.contains(&(c as u32))));
     for glyph in GLYPHS {
         let (utf8, ascii) = (glyph.text(Charset::Utf8), glyph.text(Charset::Ascii));
         assert_eq!(ascii.len(), 1, "{glyph:?}");

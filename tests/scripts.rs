@@ -3,14 +3,16 @@
 
 mod tui;
 
+use pitstop::app::data::Counted;
 use pitstop::app::overlay::Overlay;
 use pitstop::app::{Copy, Effect, Export, JobEvent, JobId, Loadable, Msg, Screen, Slot, Work};
 use pitstop::domain::Position;
 use pitstop::domain::op::OpKind;
 use pitstop::keys::Key;
+use pitstop::ui::{Charset, Palette};
 use proptest::prelude::*;
-use tui::fake::{DELETE, Fake, outcome, readings};
-use tui::{Driver, all_keys};
+use tui::fake::{DAY, DELETE, Fake, outcome, readings};
+use tui::{Driver, all_keys, golden};
 
 const SIZE: (u16, u16) = (80, 24);
 const BEFORE_DELETE: Position = Position { secs: DELETE, inc: 1 };
@@ -886,4 +888,119 @@ fn growth_waits_for_a_question_and_its_failure_takes_nothing_away() {
     d.answer_all();
     assert!(d.text().contains("cut off (Grow)"), "{}", d.text());
     assert!(d.model.opened.ready().is_some() && d.model.timeline.index.ready().is_some());
+}
+
+/// How many ops all bars hold.
+fn in_bars(d: &Driver) -> (u64, Counted) {
+    let bars = d.model.timeline.bars.ready().unwrap();
+    (bars.counts.iter().flatten().map(|n| u64::from(*n)).sum(), bars.counted)
+}
+
+#[test]
+fn what_is_read_is_shown_as_partial_while_the_rest_is_being_read() {
+    let mut d = Driver::reading((100, 30));
+    let all = d.fake.ops.len();
+    let goal = Position { secs: DAY + 2 * 3600 + 1800, inc: 0 };
+    assert!(d.fake.ops[100].pos < goal && goal < d.fake.ops[900].pos);
+    d.press("Enter");
+    assert_eq!(d.model.timeline.ops, 0);
+
+    // To what is not there yet.
+    d.reads(100);
+    d.press("t '02:30' Enter");
+    let text = d.text();
+    assert!(text.contains("op 1 of \u{2a7e} 100  goes to"), "{text}");
+    d.reads(1000);
+    let text = d.text();
+    assert!(text.contains("of \u{2a7e} 1,000") && !text.contains("goes to"), "{text}");
+    let first = d.fake.ops.iter().find(|op| op.pos >= goal).unwrap().pos;
+    assert_eq!(d.model.timeline.selected().unwrap().pos, first);
+    assert_eq!(in_bars(&d), (1000, Counted::SoFar));
+    assert!(golden::text(&d.draw(Palette::Mono, Charset::Ascii)).contains("of >= 1,000"));
+
+    // One can walk there, choose a stop, and neither moves when there is more.
+    d.press("G s");
+    assert!(d.text().contains("nothing") || d.text().contains("behind the stop"), "{}", d.text());
+    d.press("Esc");
+    let (cursor, stop) = (d.model.timeline.list.cursor, d.model.choice.stop);
+    assert_eq!((cursor, stop), (999, Some(d.fake.ops[999].pos)));
+    d.reads(2500);
+    assert_eq!((d.model.timeline.list.cursor, d.model.choice.stop), (cursor, stop));
+    assert_eq!((d.model.timeline.ops, d.model.timeline.rows), (2500, 2500));
+    assert_eq!(in_bars(&d), (2500, Counted::SoFar));
+    assert_eq!(d.model.timeline.at, d.fake.ops[999].pos);
+    d.press("j");
+    assert_eq!(d.model.timeline.selected().unwrap().pos, d.fake.ops[1000].pos, "it goes on behind it");
+    assert!(d.model.suspects.found.is_idle(), "damage is looked for in all of it");
+
+    // All of it: counts are exact, and what is folded now is folded around the cursor.
+    d.reads(usize::MAX);
+    let text = d.text();
+    assert_eq!((d.model.timeline.ops, d.model.timeline.counted), (all as u64, Counted::All));
+    assert!(!text.contains('\u{2a7e}') && !text.contains("so far"), "{text}");
+    assert_eq!(in_bars(&d), (all as u64, Counted::All));
+    assert_eq!(d.model.timeline.selected().unwrap().pos, d.fake.ops[1000].pos);
+    assert_eq!(d.model.choice.stop, stop);
+    let facts = d.model.choice.facts.ready().unwrap();
+    assert_eq!((facts.left_out, facts.counted), (all as u64 - 999, Counted::All));
+    assert!(d.model.suspects.found.ready().is_some() && !d.model.jobs.any());
+}
+
+#[test]
+fn a_filter_and_a_search_say_that_there_may_be_more_until_all_is_read() {
+    let mut d = Driver::reading((100, 30));
+    let deletes = |d: &Driver| d.fake.ops.iter().filter(|op| op.kind == OpKind::Delete).count() as u64;
+    d.reads(2000);
+    d.press("Enter f 'op:delete' Enter");
+    let some = deletes(&d);
+    assert_eq!((d.model.timeline.ops, d.model.timeline.counted), (some, Counted::SoFar));
+    assert!(some > 0 && d.text().contains(&format!("of \u{2a7e} {some}  filter op:delete")), "{}", d.text());
+    let at = d.model.timeline.selected().unwrap().pos;
+    d.press("/ 'ns:nobody.*' Enter");
+    assert!(d.text().contains("no op so far matches ns:nobody.*"), "{}", d.text());
+
+    d.reads(7000);
+    assert!(deletes(&d) > some);
+    assert_eq!((d.model.timeline.ops, d.model.timeline.counted), (deletes(&d), Counted::SoFar));
+    assert_eq!((d.model.timeline.filter(), d.model.timeline.at), (Some("op:delete"), at));
+    assert_eq!(in_bars(&d), (deletes(&d), Counted::SoFar));
+
+    // A filter that was asked for before all was read answers for what there was.
+    d.press("F");
+    d.answers = false;
+    d.press("f 'op:command' Enter");
+    let at = d.waiting.iter().position(|(job, _)| job.slot == Slot::Filter).unwrap();
+    let (job, work) = d.waiting.remove(at).unwrap();
+    let before = d.fake.answer(&work);
+    d.send(Msg::Job(job, JobEvent::Ended(before)));
+    assert_eq!(d.model.timeline.counted, Counted::SoFar);
+    d.reads(usize::MAX);
+    d.answer_all();
+    let commands = d.fake.ops.iter().filter(|op| op.kind == OpKind::Command).count() as u64;
+    assert_eq!((d.model.timeline.ops, d.model.timeline.counted), (commands, Counted::All));
+    assert!(!d.text().contains('\u{2a7e}'), "{}", d.text());
+    d.press("n");
+    assert!(d.text().contains("no op matches ns:nobody.* within the filter"), "{}", d.text());
+
+    // Taking the filter away while it is still being worked out leaves none.
+    d.press("F");
+    assert_eq!(d.model.timeline.ops, d.fake.ops.len() as u64);
+}
+
+/// An answer that was worked out before all was read arrives behind it.
+#[test]
+fn a_late_partial_list_is_asked_for_again() {
+    let mut d = Driver::reading((100, 30));
+    d.reads(2000);
+    d.press("Enter f 'op:delete' Enter");
+    d.answers = false;
+    d.press("F");
+    let at = d.waiting.iter().position(|(job, _)| job.slot == Slot::Filter).unwrap();
+    let (job, work) = d.waiting.remove(at).unwrap();
+    let partial = d.fake.answer(&work);
+    d.send(Msg::Job(job, JobEvent::Ended(partial)));
+    d.reads(usize::MAX);
+    d.answer_all();
+    assert_eq!((d.model.timeline.filter(), d.model.timeline.counted), (None, Counted::All));
+    assert_eq!(d.model.timeline.ops, d.fake.ops.len() as u64);
 }

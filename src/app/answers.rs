@@ -25,9 +25,11 @@ pub fn ended(model: &mut Model, slot: Slot, answer: Result<Answer>, out: &mut Ve
 }
 
 /// Some of an answer has come.
-pub fn part(model: &mut Model, answer: Answer) {
-    if let Answer::Documents(documents) = answer {
-        preview::part(model, documents);
+pub fn part(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
+    match answer {
+        Answer::Documents(documents) => preview::part(model, documents),
+        Answer::Indexed(indexed) => timeline::indexed(model, Ok(indexed), out),
+        _ => {}
     }
 }
 
@@ -40,9 +42,9 @@ fn arrived(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
             model.suspects.found.fill(Ok(found));
             timeline::fold(model, out);
         }
-        Answer::Listed(listed) => timeline::listed(model, listed),
-        Answer::Found(spot) => timeline::found(model, spot, out),
-        Answer::Located(spot) => timeline::located(model, spot, out),
+        Answer::Listed(listed) => timeline::listed(model, listed, out),
+        Answer::Found(spot, among) => timeline::found(model, spot, among, out),
+        Answer::Located(spot, among) => timeline::located(model, spot, among, out),
         Answer::Rows(page) => timeline::paged(model, page),
         Answer::Bars(bars) => model.timeline.bars.fill(Ok(bars)),
         Answer::Detail(text) => timeline::detailed(model, Ok(text)),

@@ -75,6 +75,18 @@ impl Target {
 pub struct Indexed {
     /// How many ops there are (a transaction counts as many as it holds).
     pub ops: u64,
+    /// Of what: the oplog can be looked at while it is being read.
+    pub counted: Counted,
+}
+
+/// What a count is of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Counted {
+    /// Everything there is.
+    #[default]
+    All,
+    /// What has been read so far: it will be as many or more.
+    SoFar,
 }
 
 /// Ops counted by bar and kind (in the order of [`OpKind::ALL`]).
@@ -84,6 +96,8 @@ pub struct Bars {
     pub axis: Axis,
     /// One row a bar.
     pub counts: Vec<[u32; OpKind::ALL.len()]>,
+    /// Of what.
+    pub counted: Counted,
 }
 
 /// A text to read.
@@ -102,6 +116,8 @@ pub struct StopFacts {
     pub tools: OtherTools,
     /// Ops behind it that would be left out.
     pub left_out: u64,
+    /// What these were counted among.
+    pub counted: Counted,
 }
 
 /// What going back changes, in numbers.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::data::Counted;
 use crate::domain::Position;
 use crate::domain::burst::Burst;
 use crate::domain::op::Op;
@@ -121,6 +122,8 @@ pub struct Listed {
     pub len: u64,
     /// How many ops it has without folds.
     pub ops: u64,
+    /// Of what.
+    pub counted: Counted,
     /// The row of the anchor.
     pub row: u64,
 }

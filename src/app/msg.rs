@@ -1,6 +1,6 @@
 //! What happens to the application.
 
-use super::data::{Bars, Diff, Documents, Indexed, Opened, Outcome, StopFacts, Text};
+use super::data::{Bars, Counted, Diff, Documents, Indexed, Opened, Outcome, StopFacts, Text};
 use super::document::{Change, Versions};
 use super::jobs::JobId;
 use super::list::{Listed, Page, Spot};
@@ -63,9 +63,9 @@ pub enum Answer {
     Suspects(Vec<Burst>),
     Listed(Listed),
     /// `None` = no op matches.
-    Found(Option<Spot>),
+    Found(Option<Spot>, Counted),
     /// `None` = there is none.
-    Located(Option<Spot>),
+    Located(Option<Spot>, Counted),
     Rows(Page),
     Bars(Bars),
     Detail(Text),

@@ -46,7 +46,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Job(id, JobEvent::Part(answer)) => {
             if model.jobs.is_current(id) {
-                answers::part(model, answer);
+                answers::part(model, answer, &mut out);
             }
         }
         Msg::Job(id, JobEvent::Ended(answer)) => {
@@ -361,7 +361,10 @@ fn click(model: &mut Model, hit: Hit, out: &mut Vec<Effect>) {
 fn to_row(model: &mut Model, row: u64) {
     match model.screen() {
         Screen::Snapshots => model.snapshots.cursor = row,
-        Screen::Timeline => model.timeline.list.cursor = row,
+        Screen::Timeline => {
+            model.timeline.list.cursor = row;
+            model.timeline.goal = None;
+        }
         Screen::Suspects => model.suspects.list.cursor = row,
         Screen::History => model.history.list.cursor = row,
         Screen::Preview => {

@@ -45,8 +45,13 @@ pub fn suspects(workspace: &Workspace, bursts: &[Burst]) -> Result<()> {
 }
 
 /// A search for operations.
-pub fn search(workspace: &Workspace, query: &str, matched: u64) -> Result<()> {
-    workspace.case.journal().record("search", json!({ "query": query, "matched": matched }))
+pub fn search(workspace: &Workspace, query: &str, matched: u64, limited: bool) -> Result<()> {
+    let mut fields = json!({ "query": query, "matched": matched });
+    if limited {
+        // There are more: only so many were asked for.
+        fields["limited"] = true.into();
+    }
+    workspace.case.journal().record("search", fields)
 }
 
 /// A plan, with what follows its stop.

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::folds::folds;
-use super::list::{List, select};
+use super::list::{Filtered, List};
 use super::log::Log;
 use super::shown::Shown;
 use crate::app::Msg;
+use crate::app::data::Counted;
 use crate::app::document::DocumentRef;
 use crate::app::folding::{Fold, Folding};
 use crate::app::list::View;
@@ -37,7 +38,7 @@ pub struct Desk {
     /// The log of this run.
     log: Option<Arc<Log>>,
     workspace: Mutex<Option<Arc<Workspace>>>,
-    filtered: Mutex<Option<(String, Arc<Vec<u64>>)>>,
+    filtered: Mutex<Option<Filtered>>,
     noted_filter: Mutex<Option<String>>,
     noted_suspects: Mutex<Option<Vec<Burst>>>,
     bursts: Mutex<Arc<Vec<Burst>>>,
@@ -184,18 +185,21 @@ impl Desk {
         Ok(())
     }
 
-    /// All ops, or those that a filter leaves: as the last time, or worked out anew.
+    /// All ops, or those that a filter leaves: as the last time, and what has been read
+    /// since.
     pub fn list(&self, text: Option<&str>, meter: &Meter) -> Result<List> {
         let workspace = self.workspace()?;
         let index = workspace.index_so_far(meter)?;
-        let Some(text) = text else { return Ok(List { index, rows: None }) };
-        let known = lock(&self.filtered).clone().filter(|(known, _)| known == text);
-        if let Some((_, rows)) = known {
-            return Ok(List { index, rows: Some(rows) });
-        }
-        let rows = Arc::new(select(&index, &filter(&workspace, text)?, meter)?);
-        *lock(&self.filtered) = Some((text.to_owned(), Arc::clone(&rows)));
-        Ok(List { index, rows: Some(rows) })
+        let Some(text) = text else {
+            // In this order: when it was complete before, its length is that of all.
+            let counted = if index.is_complete() { Counted::All } else { Counted::SoFar };
+            return Ok(List { index, rows: None, counted });
+        };
+        let known = lock(&self.filtered).clone().filter(|known| known.text == text);
+        let mut filtered = known.unwrap_or_else(|| Filtered::new(text));
+        filtered.go_on(&index, &filter(&workspace, text)?, meter)?;
+        *lock(&self.filtered) = Some(filtered.clone());
+        Ok(filtered.list(index))
     }
 }
 

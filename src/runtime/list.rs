@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::app::axis::Axis;
+use crate::app::data::Counted;
 use crate::domain::op::{Op, OpKind};
 use crate::domain::progress::{Meter, Phase};
 use crate::domain::query::Filter;
@@ -22,6 +23,8 @@ pub struct List {
     pub index: Arc<OpIndex>,
     /// The rows of the index that are in the list, in order; `None` = all of them.
     pub rows: Option<Arc<Vec<u64>>>,
+    /// Of what it is a list.
+    pub counted: Counted,
 }
 
 impl List {
@@ -134,13 +137,44 @@ impl List {
     }
 }
 
-/// The rows of the index that a filter leaves.
-pub fn select(index: &OpIndex, filter: &Filter, meter: &Meter) -> Result<Vec<u64>> {
-    meter.enter(Phase::Fold, index.len());
-    let mut rows = Vec::new();
-    index.search(filter, 0, meter, &mut |row| {
-        rows.push(row);
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(rows)
+/// The rows of the index that a filter leaves, as far as they are known.
+#[derive(Clone, Default)]
+pub struct Filtered {
+    /// What was typed.
+    pub text: String,
+    rows: Arc<Vec<u64>>,
+    /// Everything below has been looked at.
+    next: u64,
+    is_all: bool,
+}
+
+impl Filtered {
+    /// Nothing is known yet.
+    pub fn new(text: &str) -> Filtered {
+        Filtered { text: text.to_owned(), ..Filtered::default() }
+    }
+
+    /// Looks at what has been indexed since.
+    pub fn go_on(&mut self, index: &OpIndex, filter: &Filter, meter: &Meter) -> Result<()> {
+        if self.is_all {
+            return Ok(());
+        }
+        meter.enter(Phase::Fold, index.len());
+        let mut found = Vec::new();
+        let searched = index.search(filter, self.next, meter, &mut |row| {
+            found.push(row);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if !found.is_empty() {
+            Arc::make_mut(&mut self.rows).extend(found);
+        }
+        (self.next, self.is_all) = (searched.next, searched.finished);
+        Ok(())
+    }
+
+    /// The list of them.
+    pub fn list(&self, index: Arc<OpIndex>) -> List {
+        let counted = if self.is_all { Counted::All } else { Counted::SoFar };
+        List { index, rows: Some(Arc::clone(&self.rows)), counted }
+    }
 }

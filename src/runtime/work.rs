@@ -1,21 +1,28 @@
 //! Questions of the application, answered over `ops`. Runs on threads of its own; every answer
 //! can be cancelled by its meter.
 
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
 use super::desk::{Desk, filter};
 use super::{keeping, past, preview};
-use crate::app::data::{Bars, Base, Indexed, Opened, StopFacts, Target, Text};
+use crate::app::data::{Bars, Base, Counted, Indexed, Opened, StopFacts, Target, Text};
 use crate::app::effect::{Direction, RestoreRequest};
 use crate::app::list::{Listed, Page};
 use crate::app::{Answer, Work, values};
 use crate::domain::progress::Meter;
 use crate::domain::stop::other_tools;
 use crate::domain::{Position, Result};
+use crate::index::OpIndex;
 use crate::ops::plan::{PlanRequest, plan, stop_at};
 use crate::ops::preflight::look;
 use crate::ops::rows::{Row, document_json};
 use crate::ops::walk::WalkOptions;
 use crate::ops::{Workspace, after, findings, marks, suspects};
 use crate::target::find_mongod;
+
+/// How often it is told how much of the oplog can be looked at.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Answers one question; parts of the answer that are there before it go to `tell`.
 pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) -> Result<Answer> {
@@ -29,11 +36,12 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) ->
             // The one before serves all others until this one is ready.
             let ops = grown.index(meter)?.len();
             let opened = opened(desk, &desk.put_workspace(grown))?;
-            Ok(Answer::Grown(Box::new(opened), Indexed { ops }))
+            Ok(Answer::Grown(Box::new(opened), Indexed { ops, counted: Counted::All }))
         }
         Work::Index => {
-            let index = desk.workspace()?.index(meter)?;
-            Ok(Answer::Indexed(Indexed { ops: index.len() }))
+            let index = desk.workspace()?.index_so_far(meter)?;
+            read(&index, meter, tell)?;
+            Ok(Answer::Indexed(Indexed { ops: index.len(), counted: Counted::All }))
         }
         Work::Suspects => {
             let workspace = desk.workspace()?;
@@ -46,27 +54,33 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) ->
             Ok(Answer::Suspects(bursts))
         }
         Work::List { view, at } => {
-            let is_new = view.filter.as_deref().filter(|text| desk.is_new_filter(text));
             let shown = desk.shown(view, meter)?;
-            if let Some(query) = is_new {
-                findings::search(&*desk.workspace()?, query, shown.list.len())?;
+            let counted = shown.list.counted;
+            // What is noted is the whole number.
+            let query = view.filter.as_deref().filter(|_| counted == Counted::All);
+            if let Some(query) = query.filter(|text| desk.is_new_filter(text)) {
+                findings::search(&*desk.workspace()?, query, shown.list.len(), false)?;
             }
             let (len, ops, row) = (shown.len(), shown.list.len(), shown.anchor(*at));
-            Ok(Answer::Listed(Listed { view: view.clone(), len, ops, row }))
+            Ok(Answer::Listed(Listed { view: view.clone(), len, ops, counted, row }))
         }
         Work::Search { query, view, from, direction } => {
             let wanted = filter(&*desk.workspace()?, query)?;
             let shown = desk.shown(view, meter)?;
-            Ok(Answer::Found(shown.search(&wanted, *from, *direction == Direction::Forward, meter)?))
+            let spot = shown.search(&wanted, *from, *direction == Direction::Forward, meter)?;
+            Ok(Answer::Found(spot, shown.list.counted))
         }
-        Work::Locate { view, pos } => Ok(Answer::Located(desk.shown(view, meter)?.locate(*pos))),
+        Work::Locate { view, pos } => {
+            let shown = desk.shown(view, meter)?;
+            Ok(Answer::Located(shown.locate(*pos), shown.list.counted))
+        }
         Work::Rows { view, start, count } => {
             let lines = desk.shown(view, meter)?.lines(*start, *count)?;
             Ok(Answer::Rows(Page { start: *start, lines }))
         }
         Work::Bars { filter, axis } => {
-            let counts = desk.list(filter.as_deref(), meter)?.bars(axis);
-            Ok(Answer::Bars(Bars { axis: *axis, counts }))
+            let list = desk.list(filter.as_deref(), meter)?;
+            Ok(Answer::Bars(Bars { axis: *axis, counts: list.bars(axis), counted: list.counted }))
         }
         Work::Detail { view, row } => {
             let shown = desk.shown(view, meter)?;
@@ -105,6 +119,26 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) ->
         Work::States(question) => keeping::states_at(desk, question, meter),
         Work::Plan(request) => planned(desk, request, meter),
     }
+}
+
+/// Completes the index, and tells how much there is to look at every now and then.
+fn read(index: &OpIndex, meter: &Meter, tell: &dyn Fn(Answer)) -> Result<()> {
+    std::thread::scope(|scope| {
+        let (building, ended) = mpsc::channel::<()>();
+        let built = scope.spawn(move || {
+            let _ends_with_it = building;
+            index.complete(meter)
+        });
+        let mut told = 0;
+        while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            let ops = index.len();
+            if ops > told {
+                told = ops;
+                tell(Answer::Indexed(Indexed { ops, counted: Counted::SoFar }));
+            }
+        }
+        built.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 fn opened(desk: &Desk, workspace: &Workspace) -> Result<Opened> {
@@ -168,9 +202,10 @@ fn stop(desk: &Desk, bound: Position, meter: &Meter) -> Result<Answer> {
     let workspace = desk.workspace()?;
     let found = stop_at(&workspace, bound)?;
     let index = workspace.index_so_far(meter)?;
+    let counted = if index.is_complete() { Counted::All } else { Counted::SoFar };
     let left_out = index.len() - index.lower_bound(bound);
     let tools = other_tools(bound, found.last_applied.as_ref().map(|op| op.pos));
-    Ok(Answer::Stop(Box::new(StopFacts { stop: found, tools, left_out })))
+    Ok(Answer::Stop(Box::new(StopFacts { stop: found, tools, left_out, counted })))
 }
 
 /// The plan. A dump directory is named here, and is one that does not exist yet.

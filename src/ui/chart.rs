@@ -14,10 +14,10 @@
 //! look like a mass delete.
 
 use super::canvas::{Align, Canvas};
-use super::glyphs::{Glyph, bar};
+use super::glyphs::{Glyph, at_least, bar};
 use super::theme::Role;
 use crate::app::axis::Axis;
-use crate::app::data::{Bars, Opened};
+use crate::app::data::{Bars, Counted, Opened};
 use crate::app::view::{Area, GUTTER, LANES};
 use crate::app::{Hit, Model};
 use crate::domain::op::OpKind;
@@ -58,7 +58,11 @@ pub fn draw(c: &mut Canvas, model: &Model, area: Area, lane: u16) {
             role,
         );
         let total: u64 = counts.iter().map(|n| u64::from(*n)).sum();
-        let text = if bars.is_none() { String::new() } else { count(total) };
+        let text = match bars.map(|bars| bars.counted) {
+            None => String::new(),
+            Some(Counted::All) => count(total),
+            Some(Counted::SoFar) => format!("{}{}", at_least(c.charset), count(total)),
+        };
         c.cell(area.x + GUTTER.0 + axis.bars, label, GUTTER.1 - 1, &text, Role::Dim, Align::Right);
         y += lane;
     }

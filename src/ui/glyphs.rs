@@ -132,6 +132,14 @@ pub fn bar(quarters: usize) -> Option<Glyph> {
         .flatten()
 }
 
+/// Before a count of what has been read so far. Slanted: the upright sign is of ambiguous width.
+pub fn at_least(charset: Charset) -> &'static str {
+    match charset {
+        Charset::Utf8 => "\u{2a7e}", // greater-than or slanted equal to
+        Charset::Ascii => ">=",
+    }
+}
+
 /// Something that turns, at this time in milliseconds.
 pub fn spinner(charset: Charset, now: u64) -> &'static str {
     const DOTS: [&str; 6] = ["\u{2807}", "\u{280b}", "\u{2819}", "\u{2838}", "\u{2834}", "\u{2826}"];

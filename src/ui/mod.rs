@@ -22,7 +22,7 @@ mod states;
 mod theme;
 
 pub use canvas::HitMap;
-pub use glyphs::{ALL as GLYPHS, Charset, Glyph};
+pub use glyphs::{ALL as GLYPHS, Charset, Glyph, at_least};
 pub use theme::{Palette, Role, Theme};
 
 use ratatui::buffer::Buffer;

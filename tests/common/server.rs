@@ -59,24 +59,30 @@ impl Server {
     /// Test commands are enabled.
     pub fn start(kind: Kind, more: &[&str]) -> Server {
         // Between choosing a free port and taking it somebody else may take it: try again.
-        Self::insist(kind, None, more)
+        Self::insist(kind, None, more).unwrap_or_else(|said| panic!("{said}"))
     }
 
     /// Starts a standalone over data files that are there already, and stay.
     pub fn over(data: &Path, more: &[&str]) -> Server {
+        Self::insist(Kind::Standalone, Some(data), more).unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    /// The same, for a start in which the server may find that it cannot go on: then what it said.
+    pub fn recovering(data: &Path, more: &[&str]) -> Result<Server, String> {
         Self::insist(Kind::Standalone, Some(data), more)
     }
 
-    fn insist(kind: Kind, data: Option<&Path>, more: &[&str]) -> Server {
+    fn insist(kind: Kind, data: Option<&Path>, more: &[&str]) -> Result<Server, String> {
         for _ in 0..5 {
-            if let Some(server) = Self::try_start(kind, data, more) {
-                return server;
+            if let Some(server) = Self::try_start(kind, data, more)? {
+                return Ok(server);
             }
         }
         panic!("five free ports in a row were taken by others");
     }
 
-    fn try_start(kind: Kind, data: Option<&Path>, more: &[&str]) -> Option<Server> {
+    /// `None` when the port was taken.
+    fn try_start(kind: Kind, data: Option<&Path>, more: &[&str]) -> Result<Option<Server>, String> {
         let mongod = super::mongod::mongod();
         let dir = tempfile::Builder::new().prefix("server-").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
         let dir = dir.unwrap().keep();
@@ -105,20 +111,24 @@ impl Server {
             Kind::ReplicaSet => format!("mongodb://127.0.0.1:{port}/?replicaSet={SET}"),
         };
         let server = Server { guard, pid, data, uri, port };
-        server.wait_until_ready(kind, &log).then_some(server)
+        Ok(server.wait_until_ready(kind, &log)?.then_some(server))
     }
 
-    /// False when the port was taken.
-    fn wait_until_ready(&self, kind: Kind, log: &Path) -> bool {
+    /// False when the port was taken; an error where the server ended by itself.
+    fn wait_until_ready(&self, kind: Kind, log: &Path) -> Result<bool, String> {
         let direct = format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port);
         let begun = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             let said = std::fs::read_to_string(log).unwrap_or_default();
             if said.contains("Address already in use") {
-                return false;
+                return Ok(false);
             }
-            let dead = said.contains("dbexit:") || begun.elapsed() > WAIT;
-            assert!(!dead, "mongod did not start: {}", said.lines().last().unwrap_or("no output"));
+            let fatal = said.lines().find(|line| line.contains("\"s\":\"F\""));
+            let ended = said.contains("dbexit:") || said.contains("aborting after");
+            if ended || begun.elapsed() > WAIT {
+                let words = fatal.or(said.lines().last()).unwrap_or("no output");
+                return Err(format!("mongod did not start: {words}"));
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
         let admin = connect(&direct).database("admin");
@@ -130,8 +140,8 @@ impl Server {
         loop {
             let hello = block_on(admin.run_command(doc! { "hello": 1 }).into_future());
             match hello {
-                Ok(_) if kind == Kind::Member => return true,
-                Ok(reply) if reply.get_bool("isWritablePrimary").unwrap_or(false) => return true,
+                Ok(_) if kind == Kind::Member => return Ok(true),
+                Ok(reply) if reply.get_bool("isWritablePrimary").unwrap_or(false) => return Ok(true),
                 reply => assert!(begun.elapsed() < WAIT, "mongod does not become writable: {reply:?}"),
             }
             std::thread::sleep(Duration::from_millis(20));

@@ -18,6 +18,16 @@ use crate::play::{entry, position};
 /// Entries that are inserted with one command.
 const BATCH: usize = 500;
 
+/// What a server made of its log up to some place.
+pub enum Recovered {
+    /// A state.
+    State(Checkpoint),
+    /// Buckets without their time series: a state that cannot be made on purpose.
+    HalfSeries,
+    /// It ended with a fatal error of its own, as 6.0.5 sometimes does: no answer.
+    GaveUp(String),
+}
+
 /// The data files of a node as they were once.
 pub struct Oracle {
     files: tempfile::TempDir,
@@ -39,9 +49,8 @@ impl Oracle {
     }
 
     /// What a server holds after it has recovered up to the last entry before the bound; without the
-    /// content of collections that no two recoveries agree on. `None`:
-    /// buckets without their time series, a state that cannot be made on purpose.
-    pub fn state(&self, entries: &[Vec<u8>], bound: Position) -> Option<Checkpoint> {
+    /// content of collections that no two recoveries agree on.
+    pub fn state(&self, entries: &[Vec<u8>], bound: Position) -> Recovered {
         let data = directory();
         copy(self.files.path(), data.path());
         let server = Server::over(data.path(), &[]);
@@ -63,7 +72,11 @@ impl Oracle {
             doc! { "delete": "replset.oplogTruncateAfterPoint", "deletes": [forget] },
         );
         server.shut_down();
-        let server = Server::over(data.path(), &["--setParameter", "recoverFromOplogAsStandalone=true"]);
+        let recover = ["--setParameter", "recoverFromOplogAsStandalone=true"];
+        let server = match Server::recovering(data.path(), &recover) {
+            Ok(server) => server,
+            Err(said) => return Recovered::GaveUp(said),
+        };
         let client = server.client();
         let mut state = observe(&client, format!("recovered to before {bound}"));
         assert_eq!(Some(state.ts), wanted.last().map(|e| position(e)), "the last entry recovered");
@@ -83,7 +96,10 @@ impl Oracle {
         for collections in state.dbs.values_mut() {
             collections.retain(|_, c| !c.options.get_bool("temp").unwrap_or(false));
         }
-        databases(&client).iter().all(|db| whole(&client, db)).then_some(state)
+        match databases(&client).iter().all(|db| whole(&client, db)) {
+            true => Recovered::State(state),
+            false => Recovered::HalfSeries,
+        }
     }
 }
 

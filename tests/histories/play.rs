@@ -14,7 +14,7 @@ use crate::common::server::Server;
 use crate::common::truth::Checkpoint;
 use crate::dump::{Dump, Dumper, oplog, slices};
 use crate::live::{newest, observe, observe_state};
-use crate::oracle::Oracle;
+use crate::oracle::{Oracle, Recovered};
 use crate::past::{self, Past};
 use crate::random::Random;
 use crate::steps::Player;
@@ -93,7 +93,14 @@ pub fn history(server: &Server, random: Random, steps: usize, stops: usize) -> O
     let behind: Vec<_> = played.entries.iter().map(|e| position(e)).filter(|p| *p >= base.edge).collect();
     for _ in 0..stops {
         let last = random.pick(&behind);
-        let want = oracle.state(&played.entries, last.next());
+        let want = match oracle.state(&played.entries, last.next()) {
+            Recovered::State(state) => Some(state),
+            Recovered::HalfSeries => None,
+            Recovered::GaveUp(said) => {
+                println!("no answer at {last}: {said}");
+                continue;
+            }
+        };
         for (dump, folder) in played.dumps.iter().zip(&folders).filter(|(dump, _)| dump.edge <= last) {
             let rolled = Rolled::new(dump, folder, &played.entries);
             let got = rolled.either(last.next()).and_then(|walk| observe_state(&walk.state));

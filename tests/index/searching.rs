@@ -11,7 +11,7 @@ use pitstop::index::{BYTES_PER_OP, OpIndex};
 use pitstop::source::Oplog;
 use proptest::prelude::*;
 
-use crate::made::{SECOND, bytes, operation, timed, write};
+use crate::made::{SECOND, bytes, open, operation, timed, write};
 use crate::naive::{self, Known};
 
 fn found(index: &OpIndex, filter: &Filter, from: u64) -> Vec<u64> {
@@ -236,6 +236,58 @@ fn a_search_stops_when_told_and_goes_on_from_there() {
         Ok(ControlFlow::Continue(()))
     });
     assert_eq!(error.unwrap_err().class, Class::Interrupted);
+}
+
+/// A part of the oplog is indexed, and the rest while somebody searches on and on.
+#[test]
+fn what_is_found_while_the_index_is_built_is_a_beginning_of_what_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let entries = large();
+    let (early, late) = entries.split_at(6_000);
+    let files = [dir.path().join("a.bson"), dir.path().join("b.bson")];
+    let indexed = dir.path().join("index");
+    let first = write(&files[0], bytes(early));
+    drop(OpIndex::open_or_build(&indexed, &first, &Meter::default()).unwrap());
+    // Slices join where they share an entry.
+    let late: Vec<Document> = early.last().into_iter().chain(late).cloned().collect();
+    std::fs::write(&files[1], bytes(&late)).unwrap();
+    let oplog = open(&files, &dir.path().join("unpacked"));
+    let known = naive::operations(&entries);
+    let queries = ["", "op:delete", "id:7", "ns:shop.orders s12 -op:delete", "/s1234[05]$/"];
+    for (number, query) in queries.into_iter().enumerate() {
+        let filter = filter(query, &oplog);
+        let all = naive::search(&known, &filter);
+        let of = dir.path().join(format!("index-{number}"));
+        std::fs::create_dir(&of).unwrap();
+        for file in std::fs::read_dir(&indexed).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), of.join(file.file_name())).unwrap();
+        }
+        let index = OpIndex::open(&of, &oplog, &Meter::default()).unwrap();
+        assert!(!index.is_complete() && index.len() == 6_000, "{} rows", index.len());
+        let (mut rows, mut next) = (Vec::new(), 0);
+        let mut more = |rows: &mut Vec<u64>| {
+            let searched = index.search(&filter, next, &Meter::default(), &mut |row| {
+                rows.push(row);
+                Ok(ControlFlow::Continue(()))
+            });
+            let searched = searched.unwrap();
+            next = searched.next;
+            assert!(all.starts_with(rows), "{query}: no more than there is, and in order");
+            // What lies below has been looked at, all of it.
+            assert_eq!(rows.len(), all.iter().filter(|row| **row < next).count(), "{query}");
+            searched.finished
+        };
+        assert!(!more(&mut rows), "{query}: the rest is not even begun");
+        assert!(query == "/s1234[05]$/" || !rows.is_empty(), "{query}");
+        std::thread::scope(|scope| {
+            scope.spawn(|| index.complete(&Meter::default()).unwrap());
+            while !more(&mut rows) {
+                index.wait_beyond(index.len(), std::time::Duration::from_millis(1));
+            }
+        });
+        assert_eq!(rows, all, "{query}");
+    }
 }
 
 /// An entry whose envelope is broken: frames and positions are what opening checks.

@@ -34,6 +34,8 @@ pub const DELETE: u32 = DAY + 14 * 3600 + 41 * 60 + 7;
 
 pub struct Fake {
     pub ops: Vec<Op>,
+    /// Those behind them, as long as they have not been read yet.
+    pub unread: Vec<Op>,
     pub opened: Opened,
     /// Which questions fail.
     pub fails: Vec<&'static str>,
@@ -91,7 +93,15 @@ impl Fake {
         ops.push(op(DAY + 15 * 3600, 7, OpKind::Insert, "shop.in\u{202e}xob\u{1b}[31m", 1));
         ops.sort_by_key(|op| op.pos);
         let opened = opened(&ops);
-        Fake { ops, opened, fails: Vec::new(), same: false, marks: RefCell::default(), bursts: bursts() }
+        Fake {
+            ops,
+            opened,
+            fails: Vec::new(),
+            unread: Vec::new(),
+            same: false,
+            marks: RefCell::default(),
+            bursts: bursts(),
+        }
     }
 
     /// Sources with nothing in them.
@@ -101,6 +111,7 @@ impl Fake {
             ops: Vec::new(),
             opened,
             fails: Vec::new(),
+            unread: Vec::new(),
             same: true,
             marks: RefCell::default(),
             bursts: Vec::new(),
@@ -127,6 +138,23 @@ impl Fake {
             .collect())
     }
 
+    /// Takes all ops but the first so many away, as if they had not been read yet.
+    pub fn reads(&mut self, ops: usize) -> Indexed {
+        let mut all = std::mem::take(&mut self.ops);
+        all.append(&mut self.unread);
+        self.unread = all.split_off(ops.min(all.len()));
+        self.ops = all;
+        self.indexed()
+    }
+
+    fn indexed(&self) -> Indexed {
+        Indexed { ops: self.ops.len() as u64, counted: self.counted() }
+    }
+
+    fn counted(&self) -> Counted {
+        if self.unread.is_empty() { Counted::All } else { Counted::SoFar }
+    }
+
     pub fn answer(&self, work: &Work) -> Result<Answer> {
         let name = format!("{work:?}");
         if let Some(fails) = self.fails.iter().find(|f| name.starts_with(**f)) {
@@ -140,15 +168,13 @@ impl Fake {
         }
         Ok(match work {
             Work::Open => Answer::Opened(Box::new(self.opened.clone())),
-            Work::Grow => {
-                Answer::Grown(Box::new(self.opened.clone()), Indexed { ops: self.ops.len() as u64 })
-            }
-            Work::Index => Answer::Indexed(Indexed { ops: self.ops.len() as u64 }),
+            Work::Grow => Answer::Grown(Box::new(self.opened.clone()), self.indexed()),
+            Work::Index => Answer::Indexed(self.indexed()),
             Work::Suspects => Answer::Suspects(self.bursts.clone()),
             Work::List { view, at } => {
                 let list = self.shown(view)?;
                 let (len, ops, row) = (list.len(), list.ops.len() as u64, list.anchor(*at));
-                Answer::Listed(Listed { view: view.clone(), len, ops, row })
+                Answer::Listed(Listed { view: view.clone(), len, ops, counted: self.counted(), row })
             }
             Work::Search { query, view, from, direction } => {
                 let shown = self.shown(view)?;
@@ -163,9 +189,9 @@ impl Fake {
                     }
                     Direction::Backward => (0..from).rev().chain((from..list.len()).rev()).find(hit),
                 };
-                Answer::Found(found.map(|at| shown.spot(at)))
+                Answer::Found(found.map(|at| shown.spot(at)), self.counted())
             }
-            Work::Locate { view, pos } => Answer::Located(self.shown(view)?.locate(*pos)),
+            Work::Locate { view, pos } => Answer::Located(self.shown(view)?.locate(*pos), self.counted()),
             Work::Rows { view, start, count } => {
                 Answer::Rows(Page { start: *start, lines: self.shown(view)?.lines(*start, *count) })
             }
@@ -177,7 +203,7 @@ impl Fake {
                         counts[usize::from(bar)][kind] += 1;
                     }
                 }
-                Answer::Bars(Bars { axis: *axis, counts })
+                Answer::Bars(Bars { axis: *axis, counts, counted: self.counted() })
             }
             Work::Detail { view, row } => {
                 let list = self.shown(view)?;
@@ -259,6 +285,7 @@ impl Fake {
                 first_left_out: self.ops.get(at).cloned(),
             },
             left_out: (self.ops.len() - at) as u64,
+            counted: self.counted(),
         }
     }
 

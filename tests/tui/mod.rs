@@ -9,8 +9,9 @@ pub mod svg;
 
 use std::collections::VecDeque;
 
+use pitstop::app::data::Counted;
 use pitstop::app::zone::Zone;
-use pitstop::app::{self, Effect, JobEvent, JobId, Model, Msg, Start, Work};
+use pitstop::app::{self, Answer, Effect, JobEvent, JobId, Model, Msg, Start, Work};
 use pitstop::keys::{Code, Key};
 use pitstop::ui::{self, Charset, Palette, Theme};
 use ratatui::buffer::Buffer;
@@ -28,6 +29,8 @@ pub struct Driver {
     pub done: Vec<Effect>,
     /// Whether questions are answered at once.
     pub answers: bool,
+    /// Who reads the oplog, little by little.
+    pub index: Option<JobId>,
 }
 
 impl Driver {
@@ -49,6 +52,7 @@ impl Driver {
             waiting: VecDeque::new(),
             done: Vec::new(),
             answers: false,
+            index: None,
         };
         let effects = app::begin(&mut driver.model);
         driver.take(effects);
@@ -80,6 +84,29 @@ impl Driver {
                 other => self.done.push(other),
             }
         }
+    }
+
+    /// Opened, with nothing of the oplog read yet: it is while [`Driver::reads`] says so.
+    pub fn reading(size: (u16, u16)) -> Driver {
+        let mut driver = Self::waiting(size);
+        let (job, work) = driver.waiting.pop_front().unwrap();
+        let answer = driver.fake.answer(&work);
+        driver.send(Msg::Job(job, JobEvent::Ended(answer)));
+        let at = driver.waiting.iter().position(|(_, work)| *work == Work::Index).unwrap();
+        driver.index = driver.waiting.remove(at).map(|(job, _)| job);
+        driver.answer_all();
+        driver
+    }
+
+    /// So many ops have been read by now; at the end of them, reading has ended.
+    pub fn reads(&mut self, ops: usize) {
+        let indexed = self.fake.reads(ops);
+        let answer = Answer::Indexed(indexed);
+        let event = match indexed.counted {
+            Counted::SoFar => JobEvent::Part(answer),
+            Counted::All => JobEvent::Ended(Ok(answer)),
+        };
+        self.send(Msg::Job(self.index.unwrap(), event));
     }
 
     /// Answers everything that is waited for, from now on at once.

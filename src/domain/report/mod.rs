@@ -197,7 +197,11 @@ fn step(e: &Value) -> Option<Step> {
             e.get("joints").map(Value::to_string).unwrap_or_default()
         ),
         "suspects" => format!("looked for damage: {} suspects", number("found")),
-        "search" => format!("searched for {:?}: {} operations", word("query"), number("matched")),
+        "search" => {
+            let more = e.get("limited").and_then(Value::as_bool) == Some(true);
+            let least = if more { "at least " } else { "" };
+            format!("searched for {:?}: {least}{} operations", word("query"), number("matched"))
+        }
         "history" => format!("followed {} in {}: {} versions", word("id"), word("ns"), number("versions")),
         "stop" => format!("chose the stop before {}", word("pos")),
         "plan" => format!("planned the stop before {}", word("pos")),

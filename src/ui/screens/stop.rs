@@ -2,6 +2,7 @@
 //! much of that is good, and the same stop for other tools.
 
 use super::plan::op_line;
+use crate::app::data::Counted;
 use crate::app::view::{self, Area};
 use crate::app::{Loadable, Model, Slot, actions};
 use crate::domain::after::{After, Counts};
@@ -96,7 +97,11 @@ fn lines(model: &Model, room: u16, most: usize) -> Vec<Line> {
     match &model.choice.after {
         Loadable::Ready(after) => out.extend(after_lines(after, room, tools.len() + 1)),
         other => {
-            let left = format!("{} behind the stop", counted(facts.left_out, "op"));
+            let mark = match facts.counted {
+                Counted::All => "",
+                Counted::SoFar => "at least ",
+            };
+            let left = format!("{mark}{} behind the stop", counted(facts.left_out, "op"));
             out.push(("left out", vec![(left, Role::Text)]));
             let doing = match other {
                 Loadable::Loading { .. } => {

@@ -2,7 +2,7 @@
 
 use crate::app::list::{Folded, Line};
 use crate::app::screens::history::of_op;
-use crate::app::screens::timeline::place;
+use crate::app::screens::timeline::{place, so_far};
 use crate::app::view::{Area, timeline};
 use crate::app::{Hit, Model, Slot, actions, values};
 use crate::domain::Position;
@@ -11,7 +11,7 @@ use crate::domain::text::{bytes, count, counted};
 use crate::keys::Action;
 use crate::ui::canvas::{Align, Canvas};
 use crate::ui::chart::{self, look};
-use crate::ui::glyphs::Glyph;
+use crate::ui::glyphs::{Glyph, at_least};
 use crate::ui::states;
 use crate::ui::theme::Role;
 
@@ -39,7 +39,7 @@ pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
 
 fn list(c: &mut Canvas, model: &Model, area: Area) {
     let head = Area { y: area.y - 1, h: 1, ..area };
-    let mut more = place(model);
+    let mut more = place(model, at_least(c.charset));
     if let Some(op) = model.timeline.selected() {
         more = format!("{}  {more}", op.time.get(..10).unwrap_or_default());
     }
@@ -52,7 +52,7 @@ fn list(c: &mut Canvas, model: &Model, area: Area) {
     c.heading(head, head.y, "Ops", &more);
     if model.timeline.rows == 0 {
         let filter = model.timeline.filter().unwrap_or_default();
-        let what = format!("no op matches the filter {filter}");
+        let what = format!("no op{} matches the filter {filter}", so_far(model.timeline.counted));
         states::empty(c, area, &what, &states::filter_keys(model));
         return;
     }

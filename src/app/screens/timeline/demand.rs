@@ -61,7 +61,14 @@ pub fn grown(model: &mut Model, shown_whole: bool, out: &mut Vec<Effect>) {
 pub fn stale(model: &mut Model) {
     let timeline = &mut model.timeline;
     timeline.stale = true;
-    timeline.asked = (None, None);
+    timeline.asked.0 = None;
+    recount(model);
+}
+
+/// There are more rows: those that are there stay as they are, and bars are counted anew.
+pub fn recount(model: &mut Model) {
+    let timeline = &mut model.timeline;
+    timeline.asked.1 = None;
     timeline.bars = match std::mem::take(&mut timeline.bars) {
         Loadable::Ready(bars) => Loadable::Loading { since: model.now, before: Some(bars) },
         other => other,

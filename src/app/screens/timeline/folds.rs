@@ -1,7 +1,9 @@
 //! Bursts in the list: folded into one row each, opened and closed. The cursor stays on the op it
 //! is on, or goes to the heading that hides it.
 
+use super::demand::recount;
 use super::{forget, moving, stale};
+use crate::app::data::Counted;
 use crate::app::effect::{Effect, Work};
 use crate::app::list::{Anchor, Line, Listed, Spot, View};
 use crate::app::model::Model;
@@ -21,24 +23,49 @@ pub fn again(model: &mut Model, out: &mut Vec<Effect>) {
     list(model, view, here(model), out);
 }
 
+/// Goes on filtering where more has been read, in place of whatever is being filtered.
+pub fn further(model: &mut Model, out: &mut Vec<Effect>) {
+    let (view, at) = (model.timeline.view.clone(), here(model));
+    update::ask(model, Slot::Filter, Work::List { view, at }, out);
+}
+
 /// The list has changed.
-pub fn listed(model: &mut Model, listed: Listed) {
+pub fn listed(model: &mut Model, listed: Listed, out: &mut Vec<Effect>) {
     let same = model.timeline.view == listed.view;
+    let only_longer = same && !listed.view.folded;
     model.timeline.view = listed.view;
     model.timeline.rows = listed.len;
     model.timeline.ops = listed.ops;
+    model.timeline.counted = listed.counted;
     match same {
+        // The rows there were are where they were.
+        true if only_longer => recount(model),
         // It has grown, or bursts have: what is shown stays until what follows it is there.
         true => stale(model),
         false => forget(model),
     }
-    moving::jump(model, listed.row);
+    if !only_longer {
+        moving::jump(model, listed.row);
+    }
+    // All has been read meanwhile.
+    let is_read = model.timeline.index.ready().is_some_and(|indexed| indexed.counted == Counted::All);
+    if is_read && listed.counted == Counted::SoFar {
+        further(model, out);
+    }
 }
 
 /// Goes to an op, and opens the burst it is hidden in.
 pub fn show(model: &mut Model, spot: Spot, out: &mut Vec<Effect>) {
     match spot.inside {
-        None => moving::jump(model, spot.row),
+        None => {
+            let timeline = &mut model.timeline;
+            if timeline.counted == Counted::SoFar && !timeline.view.folded {
+                // It was read after the rows were counted.
+                timeline.rows = timeline.rows.max(spot.row + 1);
+                timeline.ops = timeline.rows;
+            }
+            moving::jump(model, spot.row);
+        }
         Some(burst) => {
             let mut view = model.timeline.view.clone();
             view.open.insert(burst);

@@ -3,14 +3,16 @@
 
 mod demand;
 mod folds;
+mod growing;
 mod moving;
 
 pub use demand::{demand, detail, forget, grown, shows_all, stale};
 pub use folds::{fold, listed};
+pub use growing::so_far;
 pub use moving::{go_to, place};
 
 use crate::app::axis::Axis;
-use crate::app::data::{Bars, Indexed, Text};
+use crate::app::data::{Bars, Counted, Indexed, Text};
 use crate::app::effect::{Direction, Effect, Work};
 use crate::app::list::{Anchor, Line, Page, Spot, View};
 use crate::app::model::Model;
@@ -35,6 +37,10 @@ pub struct Timeline {
     pub rows: u64,
     /// How many ops, folded or not.
     pub ops: u64,
+    /// Of what these are counted.
+    pub counted: Counted,
+    /// Where one wants to go, until one is there: it may not be read yet.
+    pub goal: Option<Position>,
     /// Whether somebody wants to see every op by itself.
     pub unfolded: bool,
     /// Where one is in the list.
@@ -85,18 +91,26 @@ pub fn index(model: &mut Model, out: &mut Vec<Effect>) {
     update::ask(model, Slot::Index, Work::Index, out);
 }
 
-/// The oplog is read.
+/// The oplog is read, or as much of it as there is to look at.
 pub fn indexed(model: &mut Model, answer: Result<Indexed>, out: &mut Vec<Effect>) {
+    let is_first = model.timeline.index.ready().is_none();
     model.timeline.index.fill(answer);
-    let Some(Indexed { ops }) = model.timeline.index.ready() else { return };
-    (model.timeline.rows, model.timeline.ops) = (*ops, *ops);
-    model.timeline.view = View::default();
-    forget(model);
-    suspects::look(model, out);
-    if model.overlays.is_empty() && model.choice.stop.is_some() {
-        stop::look(model, out);
+    let Some(indexed) = model.timeline.index.ready().copied() else { return };
+    if is_first {
+        model.timeline.view = View::default();
+        growing::show(model, indexed);
+        forget(model);
+    } else {
+        growing::read_on(model, indexed, out);
     }
-    if model.timeline.at != Position::MIN {
+    if indexed.counted == Counted::All {
+        suspects::look(model, out);
+        let too_few = model.choice.facts.value().is_some_and(|facts| facts.counted == Counted::SoFar);
+        if model.choice.stop.is_some() && (model.overlays.is_empty() || too_few) {
+            stop::look(model, out);
+        }
+    }
+    if is_first && model.timeline.at != Position::MIN {
         let at = model.timeline.at;
         go_to(model, at, out);
     }
@@ -109,19 +123,28 @@ pub fn paged(model: &mut Model, page: Page) {
 }
 
 /// A search has come to an end.
-pub fn found(model: &mut Model, spot: Option<Spot>, out: &mut Vec<Effect>) {
+pub fn found(model: &mut Model, spot: Option<Spot>, among: Counted, out: &mut Vec<Effect>) {
     match spot {
-        Some(spot) => folds::show(model, spot, out),
+        Some(spot) => {
+            model.timeline.goal = None;
+            folds::show(model, spot, out);
+        }
         None => {
             let text = model.timeline.search.clone().unwrap_or_default();
             let within = if model.timeline.filter().is_some() { " within the filter" } else { "" };
-            model.say(format!("no op matches {text}{within}"));
+            let so_far = growing::so_far(among);
+            model.say(format!("no op{so_far} matches {text}{within}"));
         }
     }
 }
 
-/// The op at or behind a position; behind the last one it is the last.
-pub fn located(model: &mut Model, spot: Option<Spot>, out: &mut Vec<Effect>) {
+/// The op at or behind a position; behind the last one it is the last. What is not read yet is gone
+/// to when it is.
+pub fn located(model: &mut Model, spot: Option<Spot>, among: Counted, out: &mut Vec<Effect>) {
+    if spot.is_none() && among == Counted::SoFar {
+        return;
+    }
+    model.timeline.goal = None;
     match spot {
         Some(spot) => folds::show(model, spot, out),
         None => moving::jump(model, u64::MAX),
@@ -140,7 +163,11 @@ pub fn typed(
             let last = model.opened.value().and_then(|o| o.last).unwrap_or(Position::MIN);
             let pos = goto::parse(text, model.timeline.at, last)?;
             go_to(model, pos, out);
-            model.say(format!("at {} ({pos})", pos.time()));
+            let there = match model.timeline.counted {
+                Counted::All => "at",
+                Counted::SoFar => "to",
+            };
+            model.say(format!("{there} {} ({pos})", pos.time()));
         }
         Purpose::Filter if text.is_empty() => clear_filter(model, out),
         Purpose::Filter => {
@@ -193,7 +220,8 @@ fn search(model: &mut Model, direction: Direction, out: &mut Vec<Effect>) {
 fn clear_filter(model: &mut Model, out: &mut Vec<Effect>) {
     let view = View { filter: None, open: Default::default(), ..model.timeline.view.clone() };
     let at = Anchor::Pos(model.timeline.at);
-    update::ask(model, Slot::Fold, Work::List { view, at }, out);
+    // In place of whatever is still being filtered.
+    update::ask(model, Slot::Filter, Work::List { view, at }, out);
 }
 
 /// Asks for a line to be typed.

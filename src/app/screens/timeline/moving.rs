@@ -1,7 +1,9 @@
 //! Moving through time: row by row, bar by bar, to suspects, gaps and snapshots, closer and
 //! farther away.
 
+use super::growing;
 use crate::app::axis::Axis;
+use crate::app::data::Counted;
 use crate::app::effect::{Effect, Work};
 use crate::app::model::Model;
 use crate::app::window::Motion;
@@ -13,6 +15,7 @@ use crate::keys::Action;
 /// Goes to the first op at or behind a position.
 pub fn go_to(model: &mut Model, pos: Position, out: &mut Vec<Effect>) {
     model.timeline.at = pos;
+    model.timeline.goal = Some(pos);
     if model.timeline.index.ready().is_some() {
         let work = Work::Locate { view: model.timeline.view.clone(), pos };
         update::ask(model, Slot::Locate, work, out);
@@ -45,6 +48,7 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Vec<Effect>) -> bool
 fn go(model: &mut Model, motion: Motion) {
     let rows = u64::from(view::timeline(model.size).list.h);
     let len = model.timeline.rows;
+    model.timeline.goal = None;
     model.timeline.list.go(motion, len, rows);
 }
 
@@ -145,11 +149,19 @@ fn ops_in_bar(model: &Model, axis: Axis, at: Position) -> u32 {
     bar.zip(bars).and_then(|(bar, bars)| bars.counts.get(bar)).map_or(0, |counts| counts.iter().sum())
 }
 
-/// Where one is in the list, in words: `op 1,234 of 21,935`.
-pub fn place(model: &Model) -> String {
-    match (model.timeline.ops, model.timeline.here()) {
-        (0, _) => "no ops".into(),
-        (ops, None) => counted(ops, "op"),
-        (ops, Some(line)) => format!("op {} of {}", count(line.at() + 1), count(ops)),
-    }
+/// Where one is in the list, in words: `op 1,234 of 21,935`. `at_least` stands before a count of
+/// what has been read so far.
+pub fn place(model: &Model, at_least: &str) -> String {
+    let so_far = growing::so_far(model.timeline.counted);
+    let mark = match model.timeline.counted {
+        Counted::All => String::new(),
+        Counted::SoFar => format!("{at_least} "),
+    };
+    let place = match (model.timeline.ops, model.timeline.here()) {
+        (0, _) => format!("no ops{so_far}"),
+        (ops, None) => format!("{mark}{}", counted(ops, "op")),
+        (ops, Some(line)) => format!("op {} of {mark}{}", count(line.at() + 1), count(ops)),
+    };
+    let goal = model.timeline.goal.filter(|_| model.timeline.counted == Counted::SoFar);
+    goal.map_or(place.clone(), |goal| format!("{place}  goes to {goal} once it is read"))
 }
