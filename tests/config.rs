@@ -356,7 +356,7 @@ fn other_keys_do_what_they_say_and_the_footer_and_help_show_them() {
     assert!(text.contains("Q quit") && text.contains("H help"), "{text}");
     term.send("q");
     term.send("H");
-    let help = term.until("Leave; asks when");
+    let help = term.until("Leave; while a");
     assert!(help.lines().any(|l| l.contains("Q") && l.contains("Quit")), "{help}");
     term.send("\x1b[F");
     let end = term.until("The log of this run is");
