@@ -59,7 +59,7 @@ pub fn draw(c: &mut Canvas, model: &Model, body: Area) {
             (ask.as_str(), Role::Key),
             (" asks, and then restores   ", Role::Text),
             (target.as_str(), Role::Key),
-            (" chooses another target   ", Role::Text),
+            (" another target   ", Role::Text),
             (back.as_str(), Role::Key),
             (" goes back", Role::Text),
         ];
