@@ -100,7 +100,11 @@ fn sentences_on_the_screens_name_the_keys_that_hold() {
             "f changes the filter, F clears it",
             "B changes the filter, D clears it",
         ),
-        ("Enter ] s r", "Enter asks, and then restores t another target", "I asks, and then restores L another"),
+        (
+            "Enter ] s r",
+            "Enter asks, and then restores t another target",
+            "I asks, and then restores L another",
+        ),
         (
             "Enter ] s",
             "Enter preview r restore < > op [ ] burst t time y copy",

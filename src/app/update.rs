@@ -333,6 +333,8 @@ fn wheel(model: &mut Model, rows: i64, out: &mut Vec<Effect>) {
 
 fn click(model: &mut Model, hit: Hit, out: &mut Vec<Effect>) {
     match hit {
+        // What writes is answered by Enter: a click can slip.
+        Hit::Hint(Action::Accept) if asks_before_writing(model) => {}
         Hit::Hint(action) => perform(model, action, out),
         Hit::Answer(answer) => {
             if let Some(Overlay::Confirm(confirm)) = model.overlays.last_mut() {
@@ -355,6 +357,14 @@ fn click(model: &mut Model, hit: Hit, out: &mut Vec<Effect>) {
             model.preview.on_side = true;
             model.preview.side.cursor = row;
         }
+    }
+}
+
+fn asks_before_writing(model: &Model) -> bool {
+    match model.overlays.last() {
+        Some(Overlay::Confirm(_)) => true,
+        Some(Overlay::Prompt(prompt)) => prompt.purpose.names_a_file(),
+        _ => false,
     }
 }
 
