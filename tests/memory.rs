@@ -143,18 +143,20 @@ fn memory_stays_within_its_budget() {
         accept_unproven: vec![],
     };
     let workspace = Workspace::open(&options, &Meter::default()).unwrap();
+    let (_, with_index) = peak(|| workspace.index(&Meter::default()).unwrap());
     let (little, with_little) = peak(|| digest(&workspace, Memory::new(BUDGET)));
     let (of_little, diff_with_little) = peak(|| preview(&workspace, Memory::new(BUDGET)));
     let (much, with_much) = peak(|| digest(&workspace, Memory::new(1 << 40)));
     let (of_much, diff_with_much) = peak(|| preview(&workspace, Memory::new(1 << 40)));
     println!(
-        "state: {with_little} bytes with a budget, {with_much} without; preview: {diff_with_little}, {diff_with_much}"
+        "index: {with_index} bytes; state: {with_little} with a budget, {with_much} without; preview: {diff_with_little}, {diff_with_much}"
     );
     assert_eq!(little, much);
     assert_eq!(little.count, BASE as u64 + u64::from((OPS - 1) / 2));
     assert_eq!(of_little, of_much);
     // Before the stop operations 1 to 498 count; nothing is ever deleted.
     assert_eq!(of_little, (0, BASE as u64, u64::from((OPS - 1) / 2) - 249));
+    assert!(with_index <= BUDGET, "{with_index} bytes");
     assert!(with_little <= BUDGET, "{with_little} bytes");
     assert!(diff_with_little <= BUDGET, "{diff_with_little} bytes");
     assert!(with_much > BUDGET * 3 / 2, "without a budget it takes more: {with_much} bytes");

@@ -54,7 +54,8 @@ fn at(pos: Position) -> StopRequest {
     StopRequest { side: Side::Before, place: Place::At(pos) }
 }
 
-fn compare(workspace: &Workspace, stop: Position, against: Position) -> Diff {
+/// The difference, and how many entries were read for it.
+fn compare(workspace: &Workspace, stop: Position, against: Position) -> (Diff, u64) {
     let request = DiffRequest {
         stop: at(stop),
         against: Some(at(against)),
@@ -63,7 +64,9 @@ fn compare(workspace: &Workspace, stop: Position, against: Position) -> Diff {
         limit: 10_000,
         walk: WalkOptions::default(),
     };
-    diff(workspace, &request, &DocumentFilter::default(), &Meter::default()).unwrap()
+    let meter = Meter::default();
+    let found = diff(workspace, &request, &DocumentFilter::default(), &meter).unwrap();
+    (found, meter.read().done)
 }
 
 fn seed() -> u64 {
@@ -99,6 +102,39 @@ fn write(server: &Server, dice: &mut Dice) {
     let _ = block_on(database.run_command(command).into_future()).unwrap();
 }
 
+/// A transaction, or what moves or removes a collection with all its documents.
+fn disturb(server: &Server, dice: &mut Dice) {
+    let client = server.client();
+    let coll = if dice.below(2) == 0 { "a" } else { "b" };
+    let run = |db: &str, command: Document| {
+        // Collections come and go: what is not there cannot be dropped or renamed.
+        let _ = block_on(client.database(db).run_command(command).into_future());
+    };
+    match dice.below(8) {
+        0 => run("shop", doc! { "drop": coll }),
+        1 => run("shop", doc! { "dropDatabase": 1 }),
+        2 => run("admin", doc! { "renameCollection": "shop.a", "to": "shop.b", "dropTarget": true }),
+        3 => run("shop", doc! { "collMod": coll, "validationLevel": "moderate" }),
+        _ => {
+            let first = dice.below(30) as i32;
+            block_on(async {
+                let mut session = client.start_session().await.unwrap();
+                session.start_transaction().await.unwrap();
+                for (coll, id) in [("a", first), ("b", first), ("a", (first + 1) % 30)] {
+                    let coll = client.database("shop").collection::<Document>(coll);
+                    let set = doc! { "$set": { "t": first } };
+                    coll.update_one(doc! { "_id": id }, set)
+                        .upsert(true)
+                        .session(&mut session)
+                        .await
+                        .unwrap();
+                }
+                session.commit_transaction().await.unwrap();
+            });
+        }
+    }
+}
+
 #[test]
 fn the_difference_of_two_moments_is_what_the_server_said() {
     let server = Server::replica_set();
@@ -113,17 +149,27 @@ fn the_difference_of_two_moments_is_what_the_server_said() {
     dump.end(&place.path().join("dump"));
     let mut truth: Vec<(Position, State)> = vec![(last_entry(&client), state(&client))];
     for _ in 0..80 {
-        write(&server, &mut dice);
+        if dice.below(12) == 0 {
+            disturb(&server, &mut dice);
+        } else {
+            write(&server, &mut dice);
+        }
         truth.push((last_entry(&client), state(&client)));
     }
     truth.dedup_by_key(|(pos, _)| *pos);
     slice(&client, Position::new(1, 0), &place.path().join("oplog/all.bson"));
     let workspace = open(place.path());
-    let mut differing = 0;
-    for _ in 0..25 {
-        let (x, y) = (dice.below(truth.len() as u64) as usize, dice.below(truth.len() as u64) as usize);
+    let (mut differing, mut selective) = (0, 0);
+    let window = workspace.snapshots[0].window().unwrap().0.pos;
+    let entries = |to: Position| workspace.oplog.entries(window, to).count() as u64;
+    for number in 0..65 {
+        // Most of them near each other: then only what matters is read.
+        let x = dice.below(truth.len() as u64) as usize;
+        let far = if number < 25 { dice.below(truth.len() as u64) } else { x as u64 + 1 + dice.below(3) };
+        let y = (far as usize).min(truth.len() - 1);
         let ((before, then), (later, now)) = (&truth[x.min(y)], &truth[x.max(y)]);
-        let found = compare(&workspace, before.next(), later.next());
+        let (found, read) = compare(&workspace, before.next(), later.next());
+        selective += u64::from(read < entries(before.next()) + entries(later.next()));
         let mut want: BTreeMap<(String, i32), Fate> = BTreeMap::new();
         for key in then.keys().chain(now.keys()) {
             let fate = match (then.get(key), now.get(key)) {
@@ -160,6 +206,7 @@ fn the_difference_of_two_moments_is_what_the_server_said() {
         assert_eq!(sum(|ns| ns.goes_away), count(Fate::GoesAway));
     }
     assert!(differing > 100, "only {differing} differences were tried");
+    assert!(selective > 15, "only {selective} were found by reading what matters");
 }
 
 #[test]
@@ -208,7 +255,7 @@ fn an_incident_its_conflicts_and_the_good_writes_behind_it() {
     assert_eq!((b.operations, b.incident_operations, b.good_operations, b.good_documents), (2, 0, 2, 2));
     assert_eq!(found.total.good_operations, 7);
 
-    let found = compare(&workspace, left_out, end);
+    let (found, _) = compare(&workspace, left_out, end);
     assert_eq!(found.incident.as_ref().map(|i| i.first), Some(left_out));
     let conflicts: BTreeSet<String> = found
         .documents

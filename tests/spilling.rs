@@ -91,7 +91,10 @@ fn check(name: &str) {
     compare(name, &truth, &workspace);
     let left: Vec<_> =
         std::fs::read_dir(workspace.case.root()).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert!(left.iter().all(|name| name == "journal.ndjson" || name == "unpacked"), "{left:?}");
+    assert!(
+        left.iter().all(|name| ["journal.ndjson", "unpacked", "index"].iter().any(|n| name == n)),
+        "{left:?}"
+    );
 }
 
 /// Differences between checkpoints, from memory and from what was spilled.

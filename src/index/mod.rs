@@ -7,6 +7,7 @@
 
 mod build;
 mod columns;
+mod entries;
 mod follow;
 mod header;
 mod histogram;
@@ -18,13 +19,14 @@ mod search;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, TryLockError};
 use std::time::Duration;
 
 use build::{Built, Names};
 pub use columns::BYTES_PER_OP;
 use columns::{Cells, Columns};
-pub use follow::EntryPlace;
+pub use entries::read_places;
+pub use follow::{About, EntryPlace};
 use header::{Header, Part};
 pub use histogram::Counts;
 use home::{Access, Home};
@@ -49,6 +51,9 @@ const BROKEN: u8 = 1 << 6;
 /// An operation takes no fewer bytes: its frame and the shortest `op`, `ns` and `o`, as an
 /// element of a list.
 const SHORTEST_OP: u64 = 32;
+
+/// How often whoever waits for somebody else to index looks whether to go on waiting.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How many times larger than its index an oplog usually is, at least.
 const USUAL_SHARE: u64 = 8;
@@ -184,7 +189,17 @@ impl OpIndex {
     /// Indexes what is missing; returns at once when nothing is. Interrupted, it goes on later
     /// where it was.
     pub fn complete(&self, meter: &Meter) -> Result<()> {
-        let mut written = lock(&self.written);
+        let mut written = loop {
+            match self.written.try_lock() {
+                Ok(guard) => break guard,
+                Err(TryLockError::Poisoned(e)) => break e.into_inner(),
+                // Somebody is at it.
+                Err(TryLockError::WouldBlock) => {
+                    meter.check("indexing the oplog")?;
+                    self.wait_beyond(u64::MAX, LOOK);
+                }
+            }
+        };
         if self.is_complete() {
             return Ok(());
         }

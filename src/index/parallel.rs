@@ -6,28 +6,33 @@ use std::sync::mpsc::sync_channel;
 use crate::domain::Result;
 use crate::domain::progress::Meter;
 
-/// How many operations one core looks at before it hands over what it has found.
-const BLOCK: u64 = 8192;
-/// How many such blocks a core may be ahead of whoever takes them.
-const AHEAD: usize = 16;
+/// How work is cut.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut {
+    /// How many rows one core works on before it hands over what came of them.
+    pub block: u64,
+    /// How many such blocks a core may be ahead of whoever takes them.
+    pub ahead: usize,
+}
 
 /// Cuts rows into blocks, gives them to `work` on all cores and its results to `take` in order,
-/// until that breaks. `work` gives `None` only when the meter says stop.
+/// until that breaks. `work` gives `None` only when the meter says stop. The meter counts nothing.
 pub(super) fn in_order<T: Send>(
     rows: Range<u64>,
+    cut: Cut,
     meter: &Meter,
     doing: &str,
     work: impl Fn(Range<u64>) -> Option<T> + Sync,
     mut take: impl FnMut(T) -> Result<ControlFlow<()>>,
 ) -> Result<ControlFlow<()>> {
-    let blocks = rows.end.saturating_sub(rows.start).div_ceil(BLOCK);
+    let blocks = rows.end.saturating_sub(rows.start).div_ceil(cut.block);
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64).min(blocks);
     let block = |number: u64| {
-        let start = rows.start + number * BLOCK;
-        start..(start + BLOCK).min(rows.end)
+        let start = rows.start + number * cut.block;
+        start..(start + cut.block).min(rows.end)
     };
     std::thread::scope(|scope| {
-        let (senders, receivers): (Vec<_>, Vec<_>) = (0..threads).map(|_| sync_channel(AHEAD)).unzip();
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..threads).map(|_| sync_channel(cut.ahead)).unzip();
         for (first, send) in (0..threads).zip(senders) {
             let (work, block) = (&work, &block);
             scope.spawn(move || {
@@ -40,7 +45,7 @@ pub(super) fn in_order<T: Send>(
                 }
             });
         }
-        for (number, receive) in (0..blocks).zip(receivers.iter().cycle()) {
+        for (_, receive) in (0..blocks).zip(receivers.iter().cycle()) {
             // A core that ends without handing over has seen that somebody asked to stop.
             let done = receive.recv();
             meter.check(doing)?;
@@ -49,8 +54,6 @@ pub(super) fn in_order<T: Send>(
             {
                 return Ok(ControlFlow::Break(()));
             }
-            let rows = block(number);
-            meter.add(rows.end - rows.start, 0);
         }
         Ok(ControlFlow::Continue(()))
     })

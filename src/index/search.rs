@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 
 use super::build::key_of;
 use super::columns::Cells;
-use super::parallel::in_order;
+use super::parallel::{Cut, in_order};
 use super::rows::{body, txn_of};
 use super::{BROKEN, IN_TXN, OpIndex, kind};
 use crate::domain::progress::Meter;
@@ -18,6 +18,9 @@ use crate::engine::key::DocKey;
 
 /// How many operations are looked at between two looks at the meter.
 const STEP: u64 = 512;
+
+/// What is found is only a number for each row.
+const CUT: Cut = Cut { block: 8192, ahead: 16 };
 
 /// What a search came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +53,7 @@ impl OpIndex {
         let mut next = begin;
         let flow = in_order(
             begin..end,
+            CUT,
             meter,
             "searching",
             |rows| plan.block(rows, meter),
@@ -97,6 +101,7 @@ impl<'a> Plan<'a> {
     /// The rows of a block that match; `None` when somebody asked to stop.
     fn block(&self, rows: Range<u64>, meter: &Meter) -> Option<Vec<u64>> {
         let mut found = Vec::new();
+        let count = rows.end - rows.start;
         for row in rows {
             if row % STEP == 0 && meter.is_cancelled() {
                 return None;
@@ -105,6 +110,7 @@ impl<'a> Plan<'a> {
                 found.push(row);
             }
         }
+        meter.add(count, 0);
         Some(found)
     }
 

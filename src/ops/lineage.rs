@@ -14,6 +14,7 @@ use crate::engine::fold::broken_transaction;
 use crate::engine::input::{Base, BaseCollection, CollectionKind};
 use crate::engine::key::DocKey;
 use crate::engine::transactions::{Step, Transactions};
+use crate::index::About;
 
 /// How deep `applyOps` may nest, as in the fold.
 const MAX_NESTING: usize = 8;
@@ -86,7 +87,8 @@ pub fn trace<'a>(
     let mut transactions = Transactions::default();
     let index = workspace.index(meter)?;
     lineages.seen |= index.has_written(range.0..range.1, &name);
-    for (piece, at) in index.entries_about(range.0..range.1, keys, meter)? {
+    let about = About { keys: keys.clone(), ..About::default() };
+    for (piece, at) in index.entries_about(range.0..range.1, &about, usize::MAX, meter)?.unwrap_or_default() {
         let (entry, _) = workspace.oplog.entry_at(piece, at)?;
         meter.add(1, entry.raw.bytes().len() as u64);
         meter.check("following the document")?;

@@ -27,7 +27,7 @@ pub fn bursts(workspace: &Workspace, meter: &Meter) -> Result<Vec<Burst>> {
     meter.enter(Phase::Fold, workspace.oplog.len());
     let mut grouper = Grouper::default();
     let mut known = Known::new(workspace)?;
-    ahead(&workspace.oplog, Position::MIN, Position::MAX, placed_rows, |(pos, rows)| {
+    ahead(workspace, Position::MIN..Position::MAX, meter, placed_rows, |(pos, rows)| {
         known.advance(pos)?;
         for row in rows {
             match known.act(&row)? {

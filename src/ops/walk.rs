@@ -1,8 +1,5 @@
-//! The fold over an opened workspace: the first pass of every plan, diff and restore.
-//!
-//! It reads the log itself and not the op index: of every entry that counts it needs session, UUID
-//! and body, which the columns do not have, and entries that do not count are few. An index that is
-//! not there yet would cost a pass of its own before it saves anything.
+//! The fold over an opened workspace: the first pass of every plan, diff and restore. It reads the
+//! log through the op index: all of it, or the few entries that matter for some documents.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,6 +13,7 @@ use crate::engine::fold::{Fold, FoldOptions, Walked};
 use crate::engine::spill::Bound;
 use crate::engine::state::Folded;
 use crate::engine::transactions::History;
+use crate::index::{About, EntryPlace, read_places};
 use crate::source::Snapshot;
 use crate::source::oplog::Oplog;
 
@@ -64,8 +62,39 @@ pub fn walk<'w>(
     options: &WalkOptions,
     meter: &Meter,
 ) -> Result<Walk<'w>> {
+    folded(workspace, snapshot, bound, options, None, meter)
+}
+
+/// The same for some documents and namespaces only. Of these the state is exact; others are in it
+/// as the snapshot has them, or not at all, and what is wrong with their operations is not found.
+pub fn walk_about<'w>(
+    workspace: &'w Workspace,
+    snapshot: &'w Snapshot,
+    bound: Position,
+    options: &WalkOptions,
+    about: &About,
+    meter: &Meter,
+) -> Result<Walk<'w>> {
+    folded(workspace, snapshot, bound, options, Some(about), meter)
+}
+
+fn folded<'w>(
+    workspace: &'w Workspace,
+    snapshot: &'w Snapshot,
+    bound: Position,
+    options: &WalkOptions,
+    about: Option<&About>,
+    meter: &Meter,
+) -> Result<Walk<'w>> {
     let (from, edge) = snapshot.window().map_or((Position::MIN, Position::MIN), |(a, b)| (a.pos, b.pos));
     meter.enter(Phase::Fold, 0);
+    for &pos in &options.skip {
+        if pos < from || pos >= bound || workspace.oplog.find(pos)?.is_none() {
+            return Error::usage("passing over", pos, "there is no entry at this position before the stop")
+                .hint("`pitstop ops` lists entries with their positions.")
+                .err();
+        }
+    }
     let fold_options = FoldOptions { edge, skip: options.skip.clone(), with_auth: options.with_auth };
     let bound_memory = Bound {
         bytes: options.memory.for_documents(),
@@ -98,14 +127,17 @@ pub fn walk<'w>(
         }
         Ok(())
     };
-    ahead(&workspace.oplog, from, bound, |entry| entry, &mut take)?;
+    let most = options.memory.for_documents() / size_of::<EntryPlace>();
+    let few = match about {
+        Some(about) => workspace.index(meter)?.entries_about(from..bound, about, most, meter)?,
+        None => None,
+    };
+    match few {
+        Some(places) => read_places(&workspace.oplog, &places, meter, |entry| entry, &mut take)?,
+        None => ahead(workspace, from..bound, meter, |entry| entry, &mut take)?,
+    }
     meter.add(unreported.0, unreported.1);
     sample.extend(tail);
     let (state, walked) = fold.finish()?;
-    if let Some(pos) = options.skip.iter().find(|pos| !walked.skipped.contains(pos)) {
-        return Error::usage("passing over", pos, "there is no entry at this position before the stop")
-            .hint("`pitstop ops` lists entries with their positions.")
-            .err();
-    }
     Ok(Walk { state, walked, bytes, sample })
 }

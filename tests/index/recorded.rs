@@ -8,6 +8,7 @@ use pitstop::domain::progress::Meter;
 use pitstop::domain::query::parse;
 use pitstop::domain::{Position, op::Op};
 use pitstop::engine::key::DocKey;
+use pitstop::index::About;
 use pitstop::ops::rows::rows;
 use pitstop::ops::search::{Found, search};
 use pitstop::ops::{OpenOptions, Workspace};
@@ -116,9 +117,11 @@ fn the_entries_about_a_document_are_all_that_matter_and_little_else() {
                 })
                 .filter_map(txn)
                 .collect();
+            let about = About { keys: HashSet::from([key]), ..About::default() };
             let found =
-                index.entries_about(Position::MIN..Position::MAX, &HashSet::from([key]), &Meter::default());
+                index.entries_about(Position::MIN..Position::MAX, &about, usize::MAX, &Meter::default());
             let found: Vec<Position> = found
+                .unwrap()
                 .unwrap()
                 .into_iter()
                 .map(|(piece, at)| workspace.oplog.entry_at(piece, at).unwrap().0.at.pos)

@@ -1,10 +1,11 @@
 //! The preview: the state at the stop against the end of the oplog, or against another stop,
-//! without a restore and without a server. Of a collection that is the same on both sides only
-//! the documents are read that operations in between have touched.
+//! without a restore and without a server. Where both sides have the same snapshot under them,
+//! only that is folded, and only those documents are read, that operations in between touched.
 //!
 //! What does not fit into the memory that [`WalkOptions`] allow is spilled; the numbers are the
 //! same then, and of documents that are shown only up to a limit others may be.
 
+mod between;
 mod pair;
 mod show;
 
@@ -16,14 +17,15 @@ use super::after::{Documents, incident_at, written_again};
 use super::memory::Memory;
 use super::plan::{base, stop_at};
 use super::select::fits;
-use super::walk::{Walk, WalkOptions, walk};
+use super::walk::{Walk, WalkOptions, walk, walk_about};
 use crate::domain::burst::Burst;
 use crate::domain::diff::{DocumentDiff, NamespaceDiff};
 use crate::domain::diff_filter::{Differing, DocumentFilter};
 use crate::domain::namespace::Glob;
 use crate::domain::stop::{Stop, StopRequest};
-use crate::domain::{Namespace, Result, progress::Meter};
+use crate::domain::{Namespace, Position, Result, progress::Meter};
 use crate::engine::output::State;
+use between::between;
 use pair::Pair;
 
 /// What to compare.
@@ -133,9 +135,18 @@ pub fn diff_into(
     };
     // One part for either side, one for the rest.
     let memory = request.walk.memory.part(3);
+    let from = snapshot.window().map_or(Position::MIN, |(first, _)| first.pos);
+    let range = bound.min(against)..bound.max(against);
+    let about = match other.id == snapshot.id {
+        true => between(workspace, from, range, memory, meter)?,
+        false => None,
+    };
     let fold = |base, bound, memory| {
         let options = WalkOptions { memory, ..request.walk.clone() };
-        walk(workspace, base, bound, &options, meter)
+        match &about {
+            Some(about) => walk_about(workspace, base, bound, &options, about, meter),
+            None => walk(workspace, base, bound, &options, meter),
+        }
     };
     let mut now = fold(other, against, memory)?;
     let mut then = fold(snapshot, bound, memory)?;
