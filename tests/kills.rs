@@ -659,6 +659,9 @@ fn a_full_disk_ends_in_an_error_that_names_the_file_and_the_same_command_starts_
     let dump = place.path().join("dump");
     let machine = Machine::new();
     let restore = Restore::of(&machine, &truth, &format!("dump:{}", dump.display()));
+    // What the case needs of the disk is there before.
+    let indexed = machine.run(&["suspects", &restore.args[1], &restore.args[2]]);
+    assert_eq!(indexed.code, 0, "{}", indexed.err);
     let whole = restore.command();
     let mut limited = Command::new("sh");
     // In units of 512 bytes; the signal is ignored, so that writing fails as on a full disk.

@@ -88,13 +88,6 @@ fn folded<'w>(
 ) -> Result<Walk<'w>> {
     let (from, edge) = snapshot.window().map_or((Position::MIN, Position::MIN), |(a, b)| (a.pos, b.pos));
     meter.enter(Phase::Fold, 0);
-    for &pos in &options.skip {
-        if pos < from || pos >= bound || workspace.oplog.find(pos)?.is_none() {
-            return Error::usage("passing over", pos, "there is no entry at this position before the stop")
-                .hint("`pitstop ops` lists entries with their positions.")
-                .err();
-        }
-    }
     let fold_options = FoldOptions { edge, skip: options.skip.clone(), with_auth: options.with_auth };
     let bound_memory = Bound {
         bytes: options.memory.for_documents(),
@@ -139,5 +132,12 @@ fn folded<'w>(
     meter.add(unreported.0, unreported.1);
     sample.extend(tail);
     let (state, walked) = fold.finish()?;
+    for &pos in &options.skip {
+        if pos < from || pos >= bound || workspace.oplog.find(pos)?.is_none() {
+            return Error::usage("passing over", pos, "there is no entry at this position before the stop")
+                .hint("`pitstop ops` lists entries with their positions.")
+                .err();
+        }
+    }
     Ok(Walk { state, walked, bytes, sample })
 }
