@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::Workspace;
-use super::known::Known;
+use super::acts::Acts;
+use super::deeds::deeds;
+use super::known::Dates;
 use super::memory::Memory;
 use super::rows::{Row, rows};
 use crate::domain::after::{After, Counts, NamespaceAfter};
-use crate::domain::burst::{Act, Burst, Grouper};
+use crate::domain::burst::{Act, Burst};
+use crate::domain::names::Names;
 use crate::domain::namespace::Treatment;
 use crate::domain::op::OpKind;
 use crate::domain::{Namespace, Position, Result, progress::Meter, progress::Phase};
@@ -24,7 +27,12 @@ const BACK_SECS: u32 = 120;
 
 /// The act that begins at this bound, or began before it and goes on: what the first operation
 /// left out is part of. `None` when that is a write like any other.
-pub fn incident_at(workspace: &Workspace, bound: Position, meter: &Meter) -> Result<Option<Burst>> {
+pub fn incident_at(
+    workspace: &Workspace,
+    bound: Position,
+    memory: Memory,
+    meter: &Meter,
+) -> Result<Option<Burst>> {
     let mut left_out: Option<(Position, Namespace, OpKind)> = None;
     for entry in workspace.oplog.entries(bound, Position::MAX) {
         let entry = entry?;
@@ -35,9 +43,8 @@ pub fn incident_at(workspace: &Workspace, bound: Position, meter: &Meter) -> Res
     }
     let Some((pos, ns, kind)) = left_out else { return Ok(None) };
     let from = Position::new(pos.secs.saturating_sub(BACK_SECS), 0);
-    let mut known = Known::without_expiry(workspace)?;
-    known.advance(from)?;
-    let mut grouper = Grouper::default();
+    let mut acts = Acts::new(workspace, Dates::Ignored, memory);
+    acts.advance(from)?;
     let mut last = pos.secs;
     for entry in workspace.oplog.entries(from, Position::MAX) {
         let entry = entry?;
@@ -46,29 +53,25 @@ pub fn incident_at(workspace: &Workspace, bound: Position, meter: &Meter) -> Res
             break;
         }
         meter.check("looking for the incident")?;
-        for row in rows(&entry) {
-            match known.act(&row)? {
-                Some(act) => {
-                    if now >= pos && is_like(&act, &ns, kind) {
-                        last = last.max(now.secs);
-                    }
-                    grouper.add(act);
-                }
-                None => grouper.skip(),
+        for deed in deeds(entry).iter() {
+            let Some(act) = acts.take(deed)? else { continue };
+            if now >= pos && is_like(&act, acts.names(), &ns, kind) {
+                last = last.max(now.secs);
             }
         }
     }
     let holds =
         |burst: &Burst| burst.first <= pos && pos <= burst.last && burst.kind == kind && covers(burst, &ns);
-    let mut bursts = grouper.bursts();
+    let mut bursts = acts.bursts()?;
     bursts.retain(|burst| burst.ordinary.is_none() && holds(burst));
     // Of several the one that begins here, else the largest.
     bursts.sort_by_key(|burst| (burst.first != pos, u64::MAX - burst.documents));
     Ok(bursts.into_iter().next())
 }
 
-fn is_like(act: &Act, ns: &Namespace, kind: OpKind) -> bool {
-    act.kind == kind && (act.ns == *ns || kind == OpKind::Command && act.ns.db == ns.db)
+fn is_like(act: &Act, names: &Names, ns: &Namespace, kind: OpKind) -> bool {
+    act.kind == kind
+        && names.get(act.ns).is_some_and(|on| on == ns || kind == OpKind::Command && on.db == ns.db)
 }
 
 /// Whether an operation on this namespace may be part of the burst: a dropDatabase covers all.
@@ -90,11 +93,17 @@ fn user_namespace(row: &Row<'_>) -> Option<Namespace> {
 }
 
 /// Counts what follows a bound up to `until` (exclusive).
-pub fn after(workspace: &Workspace, bound: Position, until: Position, meter: &Meter) -> Result<After> {
-    let incident = incident_at(workspace, bound, meter)?.filter(|burst| burst.first < until);
+pub fn after(
+    workspace: &Workspace,
+    bound: Position,
+    until: Position,
+    memory: Memory,
+    meter: &Meter,
+) -> Result<After> {
+    let incident = incident_at(workspace, bound, memory, meter)?.filter(|burst| burst.first < until);
     meter.enter(Phase::Fold, 0);
     let mut all: BTreeMap<Namespace, Following> = BTreeMap::new();
-    let memory = Memory::default().part(3);
+    let memory = memory.part(3);
     let (mut any, mut of_incident) = (keys(workspace, memory), keys(workspace, memory));
     let mut good = keys(workspace, memory);
     for entry in workspace.oplog.entries(bound, until) {
