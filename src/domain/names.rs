@@ -13,6 +13,11 @@ impl NsId {
     pub fn index(self) -> usize {
         self.0 as usize
     }
+
+    /// The same as a number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
 }
 
 /// Namespaces that have been seen.
@@ -47,6 +52,11 @@ impl Names {
         id
     }
 
+    /// The number of a namespace that has been seen.
+    pub fn find(&self, ns: &Namespace) -> Option<NsId> {
+        self.by_name.get(ns).copied()
+    }
+
     /// The namespace behind a number; `None` for a number of other [`Names`].
     pub fn get(&self, id: NsId) -> Option<&Namespace> {
         self.all.get(id.index())
@@ -69,6 +79,8 @@ mod tests {
         assert_ne!(orders, shop);
         assert_eq!(names.id("shop."), shop);
         assert_eq!(names.of(&Namespace::new("shop", "orders")), orders);
+        assert_eq!(names.find(&Namespace::new("shop", "")), Some(shop));
+        assert_eq!(names.find(&Namespace::new("shop", "carts")), None);
         assert_eq!(names.get(orders), Some(&Namespace::new("shop", "orders")));
         assert_eq!(names.all().len(), 2);
     }

@@ -8,18 +8,24 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::rows::{Row, kind_of, rows};
 use super::shape::shape_of;
+use crate::domain::Position;
 use crate::domain::burst::Shape;
 use crate::domain::op::OpKind;
+use crate::engine::bson::{Doc, Elem};
 use crate::engine::entry::{Entry, EntryKind};
 use crate::engine::key::DocKey;
 
 /// One operation.
 #[derive(Debug, Clone)]
 pub struct Deed<'a> {
-    /// The operation itself.
-    pub entry: Entry<'a>,
+    /// Where.
+    pub pos: Position,
     /// What it does.
     pub kind: OpKind,
+    /// The same as the oplog has it.
+    pub logged: EntryKind,
+    /// The operation itself.
+    pub o: Doc<'a>,
     /// On which namespace.
     pub ns: Cow<'a, str>,
     /// The change it makes, as far as that does not depend on what is there.
@@ -30,10 +36,12 @@ pub struct Deed<'a> {
     pub session: Option<u64>,
     /// The transaction, as a hash.
     pub transaction: Option<u64>,
+    /// Whether a chunk migration wrote it.
+    pub from_migrate: bool,
 }
 
 impl<'a> Deed<'a> {
-    fn new(entry: Entry<'a>, kind: OpKind, ns: Cow<'a, str>, txn: Option<&str>) -> Self {
+    fn new(entry: &Entry<'a>, kind: OpKind, ns: Cow<'a, str>, txn: Option<&str>) -> Self {
         let shape = match kind {
             OpKind::Insert => Shape::Insert,
             OpKind::Delete => Shape::Delete,
@@ -42,19 +50,27 @@ impl<'a> Deed<'a> {
             OpKind::Command | OpKind::Noop => Shape::Drop,
         };
         Deed {
-            entry,
+            pos: entry.at.pos,
             kind,
+            logged: entry.kind,
+            o: entry.o,
             ns,
             shape,
-            key: entry.id().map(|id| DocKey::of(id).bits() as u64),
+            key: entry.id().map(document_hash),
             session: entry.lsid.map(session_hash),
             transaction: txn.map(|txn| xxh3_64(txn.as_bytes())),
+            from_migrate: entry.from_migrate,
         }
     }
 
     fn of_row(row: Row<'a>) -> Self {
-        Deed::new(row.entry, row.kind, row.ns, row.txn.as_deref())
+        Deed::new(&row.entry, row.kind, row.ns, row.txn.as_deref())
     }
+}
+
+/// The document with an `_id`, within its collection.
+pub fn document_hash(id: Elem<'_>) -> u64 {
+    DocKey::of(id).bits() as u64
 }
 
 /// The session of a raw `lsid`.
@@ -88,7 +104,7 @@ pub fn deeds(entry: Entry<'_>) -> Deeds<'_> {
     match entry.kind {
         // An `applyOps`, or part of a transaction.
         EntryKind::Command => Deeds::Many(rows(&entry).into_iter().map(Deed::of_row).collect()),
-        _ => Deeds::One(Deed::new(entry, kind_of(&entry), entry.ns.into(), None)),
+        _ => Deeds::One(Deed::new(&entry, kind_of(&entry), entry.ns.into(), None)),
     }
 }
 
@@ -98,7 +114,6 @@ mod tests {
     use bson::{Document, doc};
 
     use super::*;
-    use crate::engine::bson::Doc;
 
     /// What [`deeds`] makes of entries is what the rows of all of them are.
     #[test]
@@ -126,7 +141,7 @@ mod tests {
             assert_eq!(found.len(), rows.len(), "{document}");
             for (deed, row) in found.iter().zip(rows) {
                 assert_eq!((deed.kind, &deed.ns), (row.kind, &row.ns), "{document}");
-                assert_eq!(deed.entry.raw, row.entry.raw);
+                assert_eq!((deed.pos, deed.o, deed.logged), (row.entry.at.pos, row.entry.o, row.entry.kind));
                 assert_eq!(deed.transaction.is_some(), row.txn.is_some(), "{document}");
                 assert_eq!(deed.key.is_some(), row.entry.id().is_some(), "{document}");
                 assert_eq!(deed.session, row.entry.lsid.map(session_hash));

@@ -2,11 +2,11 @@
 //! TTL index the indexed date is kept, from the snapshot and from every write, so that a delete
 //! can be held against it: 20 to 40 bytes for each such document, whatever memory there is.
 
+use super::deeds::document_hash;
 use crate::domain::mix::Map;
 use crate::engine::bson::{Doc, EMPTY, Elem, kind};
 use crate::engine::build::Builder;
-use crate::engine::entry::{Entry, EntryKind};
-use crate::engine::key::DocKey;
+use crate::engine::entry::EntryKind;
 use crate::engine::update::{NewFieldOrder, Update, apply, classify};
 
 /// Whether a document had expired when it was deleted.
@@ -95,20 +95,19 @@ impl Ttl {
 
     /// A document as the snapshot has it; what a write said is newer.
     pub fn read(&mut self, doc: Doc<'_>) {
-        if let Some(key) = doc.get("_id").map(document) {
+        if let Some(key) = doc.get("_id").map(document_hash) {
             let dated = dated(doc, &self.path);
             self.dates.entry(key).or_insert(dated.into());
         }
     }
 
-    /// Follows a write. For a delete: whether the document had expired at `secs`.
-    pub fn write(&mut self, entry: &Entry<'_>, secs: u32) -> Expired {
-        let Some(key) = entry.id().map(document) else { return Expired::Unknown };
-        match entry.kind {
+    /// Follows a write of a document. For a delete: whether it had expired at that second.
+    pub fn write(&mut self, kind: EntryKind, key: u64, o: Doc<'_>, secs: u32) -> Expired {
+        match kind {
             EntryKind::Insert => {
-                self.dates.insert(key, dated(entry.o, &self.path).into());
+                self.dates.insert(key, dated(o, &self.path).into());
             }
-            EntryKind::Update => match classify(entry.o) {
+            EntryKind::Update => match classify(o) {
                 Ok(Update::Replace(body)) => {
                     self.dates.insert(key, dated(body, &self.path).into());
                 }
@@ -134,10 +133,6 @@ impl Ttl {
         }
         Expired::Unknown
     }
-}
-
-fn document(id: Elem<'_>) -> u64 {
-    DocKey::of(id).bits() as u64
 }
 
 /// A clustered collection, or the buckets of a time series, that expires by `_id`: a date, or an
@@ -204,6 +199,7 @@ fn updated(now: Dated, update: &Update<'_>, path: &[String]) -> Dated {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::engine::entry::Entry;
     use bson::{Document, doc};
 
     fn raw(doc: &Document) -> Vec<u8> {
@@ -219,11 +215,12 @@ mod tests {
     fn verdict(key: Document, writes: &[Vec<u8>]) -> Expired {
         let spec = raw(&doc! { "key": key, "name": "n", "expireAfterSeconds": 100 });
         let mut ttl = Ttl::of(Doc::new(&spec).unwrap()).unwrap();
-        for write in writes {
-            ttl.write(&Entry::parse(Doc::new(write).unwrap()).unwrap(), 1000);
-        }
-        let delete = entry("d", doc! { "_id": 1 });
-        ttl.write(&Entry::parse(Doc::new(&delete).unwrap()).unwrap(), 1000)
+        let mut take = |bytes: &[u8]| {
+            let entry = Entry::parse(Doc::new(bytes).unwrap()).unwrap();
+            ttl.write(entry.kind, document_hash(entry.id().unwrap()), entry.o, 1000)
+        };
+        writes.iter().for_each(|write| assert_eq!(take(write), Expired::Unknown));
+        take(&entry("d", doc! { "_id": 1 }))
     }
 
     fn date(secs: i64) -> bson::DateTime {

@@ -15,7 +15,7 @@ use crate::engine::entry::Entry;
 
 /// The bursts that look like damage, the worst first.
 pub fn suspects(workspace: &Workspace, meter: &Meter) -> Result<Vec<Burst>> {
-    let mut bursts = bursts(workspace, meter)?;
+    let mut bursts = bursts(workspace, Memory::default(), meter)?;
     bursts.retain(|burst| burst.ordinary.is_none());
     Ok(bursts)
 }
@@ -25,16 +25,23 @@ fn placed_deeds(entry: Entry<'_>) -> (Position, Deeds<'_>) {
 }
 
 /// All bursts: those that look like damage first, the worst first; then the ordinary ones, each
-/// with its reason, in order.
-pub fn bursts(workspace: &Workspace, meter: &Meter) -> Result<Vec<Burst>> {
+/// with its reason, in order. The dates of documents that expire are held beside that memory.
+pub fn bursts(workspace: &Workspace, memory: Memory, meter: &Meter) -> Result<Vec<Burst>> {
     meter.enter(Phase::Fold, workspace.oplog.len());
-    let mut acts = Acts::new(workspace, Dates::Followed, Memory::default());
+    let mut unreported = 0;
+    let mut acts = Acts::new(workspace, Dates::Followed, memory);
     ahead(workspace, Position::MIN..Position::MAX, meter, placed_deeds, |(pos, deeds)| {
         acts.advance(pos)?;
         deeds.iter().try_for_each(|deed| acts.take(deed).map(|_| ()))?;
-        meter.add(1, 0);
-        meter.check("looking for damage")
+        unreported += 1;
+        if unreported == 1024 {
+            meter.add(unreported, 0);
+            meter.check("looking for damage")?;
+            unreported = 0;
+        }
+        Ok(())
     })?;
+    meter.add(unreported, 0);
     let mut bursts = acts.bursts()?;
     for burst in &mut bursts {
         burst.session = session_of(workspace, burst)?;

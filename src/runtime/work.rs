@@ -45,7 +45,7 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) ->
         }
         Work::Suspects => {
             let workspace = desk.workspace()?;
-            let mut bursts = suspects::bursts(&workspace, meter)?;
+            let mut bursts = suspects::bursts(&workspace, desk.memory, meter)?;
             if desk.are_new_suspects(&bursts) {
                 findings::suspects(&workspace, &bursts)?;
             }

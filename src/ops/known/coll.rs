@@ -2,7 +2,7 @@
 
 use crate::domain::Namespace;
 use crate::domain::namespace::Treatment;
-use crate::engine::bson::{Doc, EMPTY, Elem};
+use crate::engine::bson::{Doc, EMPTY};
 use crate::engine::indexes::Indexes;
 use crate::ops::expiry::{Expired, Ttl, by_id};
 
@@ -77,12 +77,10 @@ impl Coll {
         self.capped && self.deletes <= EVICTED_MOST
     }
 
-    /// Whether its options say that the document with this `_id` had expired.
-    pub fn expired_by_id(&self, id: Option<Elem<'_>>, secs: u32) -> Expired {
-        match id {
-            Some(id) if self.expires => by_id(&id, Doc::new(&self.options).unwrap_or(EMPTY), secs),
-            _ => Expired::No,
-        }
+    /// Whether its options say that a document had expired; `deleted` is what names it.
+    pub fn expired_by_id(&self, deleted: Doc<'_>, secs: u32) -> Expired {
+        let id = if self.expires { deleted.get("_id") } else { None };
+        id.map_or(Expired::No, |id| by_id(&id, Doc::new(&self.options).unwrap_or(EMPTY), secs))
     }
 
     /// Brings the TTL indexes in line with the indexes. True when there is a new one.

@@ -6,38 +6,40 @@ use crate::domain::burst::{Act, Shape};
 use crate::domain::names::NsId;
 use crate::domain::{Namespace, Result};
 use crate::engine::catalog::{modified_options, options_of};
+use crate::engine::entry::EntryKind;
 use crate::ops::deeds::Deed;
 
 impl Known<'_> {
     /// Follows a command. The act it is, if it is one.
     pub(super) fn command(&mut self, deed: &Deed<'_>, ns: NsId) -> Result<Option<Act>> {
-        let entry = &deed.entry;
-        let Some(command) = entry.command() else { return Ok(None) };
+        let (o, pos) = (deed.o, deed.pos);
+        let command = o.first_elem().filter(|_| deed.logged == EntryKind::Command);
+        let Some(command) = command else { return Ok(None) };
         let followed = self.dates == Dates::Followed;
         match command.name {
             b"create" => {
-                let temporary = entry.o.get("temp").is_some_and(|e| e.is_truthy());
+                let temporary = o.get("temp").is_some_and(|e| e.is_truthy());
                 let coll = self.coll(ns);
                 *coll = Coll::default();
                 coll.temporary = temporary;
-                coll.set_options(options_of(entry.o, &Namespace::new("", "")));
+                coll.set_options(options_of(o, &Namespace::new("", "")));
             }
             b"createIndexes" | b"commitIndexBuild" => {
                 let coll = self.coll(ns);
-                match entry.o.get("indexes").and_then(|e| e.as_doc()) {
+                match o.get("indexes").and_then(|e| e.as_doc()) {
                     Some(specs) => {
                         let specs = specs.iter().map_while(Result::ok).filter_map(|s| s.as_doc());
                         specs.for_each(|spec| coll.indexes.add(spec));
                     }
-                    None => coll.indexes.add(entry.o),
+                    None => coll.indexes.add(o),
                 }
                 if followed && coll.sync() {
-                    self.catch_up(ns, entry.at.pos)?;
+                    self.catch_up(ns, pos)?;
                 }
             }
             b"dropIndexes" | b"deleteIndexes" | b"deleteIndex" | b"dropIndex" => {
                 let coll = self.coll(ns);
-                if let Some(index) = entry.o.get("index") {
+                if let Some(index) = o.get("index") {
                     coll.indexes.remove(&index);
                     if followed {
                         coll.sync();
@@ -46,11 +48,11 @@ impl Known<'_> {
             }
             b"collMod" => {
                 let coll = self.coll(ns);
-                coll.set_options(modified_options(coll.options(), entry.o));
-                if let Some(index) = entry.o.get("index").and_then(|e| e.as_doc()) {
+                coll.set_options(modified_options(coll.options(), o));
+                if let Some(index) = o.get("index").and_then(|e| e.as_doc()) {
                     coll.indexes.modify(index);
                     if followed && coll.sync() {
-                        self.catch_up(ns, entry.at.pos)?;
+                        self.catch_up(ns, pos)?;
                     }
                 }
             }
@@ -78,7 +80,7 @@ impl Known<'_> {
     }
 
     fn rename(&mut self, deed: &Deed<'_>, from: NsId) -> Option<Act> {
-        let o = deed.entry.o;
+        let o = deed.o;
         let to = self.names.id(o.get("to")?.as_str()?);
         let author = self.author(deed, from);
         let mut moved = std::mem::take(self.coll(from));

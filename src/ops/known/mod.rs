@@ -5,13 +5,11 @@ mod coll;
 mod commands;
 mod fresh;
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use super::Workspace;
-use super::deeds::Deed;
+use super::deeds::{Deed, deeds};
 use super::expiry::Expired;
-use super::rows::rows;
 use crate::domain::burst::{Act, Author, Shape};
+use crate::domain::mix::spread;
 use crate::domain::names::{Names, NsId};
 use crate::domain::op::OpKind;
 use crate::domain::{Namespace, Position, Result};
@@ -163,10 +161,10 @@ impl<'w> Known<'w> {
         let Some(name) = self.names.get(ns).map(Namespace::to_string) else { return Ok(()) };
         let from = self.base.map_or(Position::MIN, |(_, from)| from);
         for entry in self.workspace.oplog.entries(from, until) {
-            for row in rows(&entry?).iter().filter(|row| row.ns == name) {
-                let secs = row.entry.at.pos.secs;
+            for deed in deeds(entry?).iter().filter(|deed| deed.ns == name) {
+                let Some(key) = deed.key else { continue };
                 self.coll(ns).ttl.iter_mut().for_each(|ttl| {
-                    ttl.write(&row.entry, secs);
+                    ttl.write(deed.logged, key, deed.o, deed.pos.secs);
                 });
             }
         }
@@ -186,28 +184,28 @@ impl<'w> Known<'w> {
             return self.command(deed, ns);
         }
         let Some(key) = deed.key else { return Ok(None) };
-        let (entry, pos) = (&deed.entry, deed.entry.at.pos);
-        let fresh_key = key ^ xxh3_64(deed.ns.as_bytes());
+        let secs = deed.pos.secs;
+        let fresh_key = key ^ spread(ns.index() as u64 + 1);
         let dates = self.dates;
         let coll = self.coll(ns);
         let documents_before = coll.documents;
         let mut expired = Expired::No;
         for ttl in &mut coll.ttl {
-            expired = either(expired, ttl.write(entry, pos.secs));
+            expired = either(expired, ttl.write(deed.logged, key, deed.o, secs));
         }
         let mut marked = false;
         let shape = match deed.kind {
             OpKind::Insert => {
                 coll.insert();
-                self.fresh.insert(fresh_key, pos.secs);
+                self.fresh.insert(fresh_key, secs);
                 Shape::Insert
             }
             OpKind::Delete => {
                 let evicted = coll.delete();
                 if dates == Dates::Followed {
-                    expired = either(expired, coll.expired_by_id(entry.id(), pos.secs));
+                    expired = either(expired, coll.expired_by_id(deed.o, secs));
                 }
-                let fresh = self.fresh.remove(fresh_key, pos.secs);
+                let fresh = self.fresh.remove(fresh_key, secs);
                 match expired {
                     _ if evicted => Shape::Evict,
                     Expired::Yes | Expired::Unknown => {
@@ -227,7 +225,7 @@ impl<'w> Known<'w> {
 
     fn author(&mut self, deed: &Deed<'_>, ns: NsId) -> Author {
         let place = self.place(ns);
-        if deed.entry.from_migrate {
+        if deed.from_migrate {
             Author::Migration
         } else if place.temporary_name || place.coll.temporary {
             Author::Temporary
@@ -238,7 +236,7 @@ impl<'w> Known<'w> {
 
     fn base_act(&mut self, deed: &Deed<'_>, ns: NsId, shape: Shape) -> Act {
         Act {
-            pos: deed.entry.at.pos,
+            pos: deed.pos,
             kind: deed.kind,
             author: self.author(deed, ns),
             ns,
