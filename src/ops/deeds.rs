@@ -80,7 +80,6 @@ pub fn session_hash(lsid: &[u8]) -> u64 {
 
 /// The operations of one entry: nearly always there is one.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it is the one that there are many of")]
 pub enum Deeds<'a> {
     /// An entry that is one operation.
     One(Deed<'a>),

@@ -288,7 +288,8 @@ fn operations(spurts: &[(Spurt, bool)]) -> Vec<Option<Act>> {
 /// What may be one act, as its definition has it, without a thought of memory.
 fn naive(operations: &[Option<Act>]) -> Vec<Burst> {
     type Key = (NsId, Shape, Option<u64>, bool, Author);
-    let mut groups: Vec<(Key, Vec<(u64, Act, u64)>)> = Vec::new();
+    type Members = Vec<(u64, Act, u64)>;
+    let mut groups: Vec<(Key, Members)> = Vec::new();
     let mut inserts: HashMap<NsId, u64> = HashMap::new();
     let mut seconds: HashMap<(NsId, Shape), Vec<u32>> = HashMap::new();
     for (number, act) in (1u64..).zip(operations).filter_map(|(number, act)| Some((number, (*act)?))) {
