@@ -23,6 +23,7 @@ use pitstop::domain::stop::{Side, StopRequest};
 use pitstop::domain::{Namespace, Position, progress::Meter};
 use pitstop::ops::after::after;
 use pitstop::ops::diff::{Diff, DiffRequest, diff};
+use pitstop::ops::memory::Memory;
 use pitstop::ops::walk::WalkOptions;
 use pitstop::ops::{OpenOptions, Workspace};
 use serde_json::Value;
@@ -240,7 +241,7 @@ fn an_incident_its_conflicts_and_the_good_writes_behind_it() {
     let workspace = open(place.path());
     let left_out = workspace.oplog.first_at_or_after(before.next()).unwrap().unwrap().at.pos;
     let end = workspace.last().next();
-    let found = after(&workspace, left_out, end, &Meter::default()).unwrap();
+    let found = after(&workspace, left_out, end, Memory::default(), &Meter::default()).unwrap();
     let incident = found.incident.unwrap();
     assert_eq!((incident.first, incident.last), (left_out, incident_last));
     assert_eq!(incident.documents, 40);
@@ -269,7 +270,7 @@ fn an_incident_its_conflicts_and_the_good_writes_behind_it() {
 
     // A stop at a good write has no incident.
     let next = workspace.oplog.first_at_or_after(incident_last.next()).unwrap().unwrap().at.pos;
-    let found = after(&workspace, next, end, &Meter::default()).unwrap();
+    let found = after(&workspace, next, end, Memory::default(), &Meter::default()).unwrap();
     assert!(found.incident.is_none(), "{:?}", found.incident);
     assert_eq!(found.total.operations, 7);
 }

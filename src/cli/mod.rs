@@ -102,7 +102,7 @@ fn carry_out(mut command: Command, named: Option<&Path>, log: Option<Arc<Log>>) 
     match command {
         Command::Snapshots(args) => commands::snapshots::run(&args),
         Command::Ops(args) => commands::ops::run(&args),
-        Command::Suspects(args) => commands::suspects::run(&args),
+        Command::Suspects(args) => commands::suspects::run(&args, config),
         Command::Plan(args) => commands::plan::run(&args, config),
         Command::Diff(args) => commands::diff::run(&args, config),
         Command::History(args) => commands::history::run(&args),

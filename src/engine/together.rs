@@ -21,9 +21,8 @@ pub struct Together {
 }
 
 /// Takes in a transaction that was committed at `pos`.
-pub(super) fn note(known: &mut Vec<Together>, pos: Position, ops: &[Doc<'_>]) {
-    let distinct: BTreeSet<&str> =
-        ops.iter().filter_map(|op| op.get("ns").and_then(|e| e.as_str())).collect();
+pub(super) fn note<'a>(known: &mut Vec<Together>, pos: Position, ops: impl Iterator<Item = Doc<'a>>) {
+    let distinct: BTreeSet<&str> = ops.filter_map(|op| op.get("ns").and_then(|e| e.as_str())).collect();
     if distinct.len() < 2 {
         return;
     }

@@ -24,8 +24,34 @@ pub enum Step<'a> {
     Plain,
     /// Buffered, decided later; or a transaction that was aborted.
     Nothing,
-    /// The transaction counts from here: its operations, in order.
-    Commit(Vec<Doc<'a>>),
+    /// The transaction counts from here.
+    Commit(Operations<'a>),
+}
+
+/// The operations of a transaction, in order: the lists of its parts where they lie in the oplog,
+/// so that it takes no memory for each of its operations, however long it stays open.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Operations<'a> {
+    parts: Vec<Doc<'a>>,
+    count: u64,
+}
+
+impl<'a> Operations<'a> {
+    /// Takes the list of one part, all of which must be documents.
+    fn push(&mut self, list: Doc<'a>) -> Result<(), Broken> {
+        for elem in list.iter() {
+            elem.ok().and_then(|op| op.as_doc()).ok_or(Broken::Malformed)?;
+            self.count += 1;
+        }
+        self.parts.push(list);
+        Ok(())
+    }
+
+    /// One after the other.
+    pub fn iter(&self) -> impl Iterator<Item = Doc<'a>> {
+        // That each can be read was seen when its part was taken.
+        self.parts.iter().flat_map(|list| list.iter().map_while(Result::ok)).filter_map(|op| op.as_doc())
+    }
 }
 
 /// Why a transaction cannot be applied exactly.
@@ -57,7 +83,7 @@ pub struct Unfinished {
 
 #[derive(Debug)]
 struct Pending<'a> {
-    ops: Vec<Doc<'a>>,
+    ops: Operations<'a>,
     last: OpTime,
     prepared: bool,
     missing: Option<Position>,
@@ -78,7 +104,7 @@ impl<'a> Transactions<'a> {
         if let Some(apply_ops) = entry.o.get("applyOps") {
             let list = apply_ops.as_doc().ok_or(Broken::Malformed)?;
             let mut pending = self.resume(key, entry, history)?;
-            push_ops(&mut pending.ops, list)?;
+            pending.ops.push(list)?;
             pending.last = entry.at;
             let partial = entry.o.get("partialTxn").is_some_and(|e| e.is_truthy());
             pending.prepared = entry.o.get("prepare").is_some_and(|e| e.is_truthy());
@@ -105,7 +131,7 @@ impl<'a> Transactions<'a> {
         let mut open: Vec<_> = self
             .0
             .values()
-            .map(|p| Unfinished { last: p.last.pos, operations: p.ops.len() as u64, prepared: p.prepared })
+            .map(|p| Unfinished { last: p.last.pos, operations: p.ops.count, prepared: p.prepared })
             .collect();
         open.sort_by_key(|u| u.last);
         open
@@ -124,7 +150,8 @@ impl<'a> Transactions<'a> {
         {
             return Ok(pending);
         }
-        let mut pending = Pending { ops: Vec::new(), last: entry.at, prepared: false, missing: None };
+        let mut pending =
+            Pending { ops: Operations::default(), last: entry.at, prepared: false, missing: None };
         let mut chain = Vec::new();
         let mut next = prev;
         while let Some(at) = next {
@@ -137,24 +164,16 @@ impl<'a> Transactions<'a> {
         }
         for part in chain.iter().rev() {
             let list = part.o.get("applyOps").and_then(|e| e.as_doc()).ok_or(Broken::Malformed)?;
-            push_ops(&mut pending.ops, list)?;
+            pending.ops.push(list)?;
         }
         Ok(pending)
     }
 }
 
-fn push_ops<'a>(ops: &mut Vec<Doc<'a>>, list: Doc<'a>) -> Result<(), Broken> {
-    for elem in list.iter() {
-        let op = elem.map_err(|_| Broken::Malformed)?.as_doc().ok_or(Broken::Malformed)?;
-        ops.push(op);
-    }
-    Ok(())
-}
-
 fn check_count(entry: &Entry<'_>, pending: &Pending<'_>) -> Result<(), Broken> {
     match entry.o.get("count").and_then(|e| e.as_i64()) {
-        Some(said) if pending.missing.is_none() && said != pending.ops.len() as i64 => {
-            Err(Broken::Count { said, found: pending.ops.len() as u64 })
+        Some(said) if pending.missing.is_none() && u64::try_from(said) != Ok(pending.ops.count) => {
+            Err(Broken::Count { said, found: pending.ops.count })
         }
         _ => Ok(()),
     }
@@ -166,4 +185,74 @@ fn finish<'a>(entry: &Entry<'a>, pending: Pending<'a>) -> Result<Step<'a>, Broke
     }
     check_count(entry, &pending)?;
     Ok(Step::Commit(pending.ops))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use bson::{Bson, Document, doc};
+
+    use super::*;
+
+    /// No older oplog.
+    struct Nothing;
+
+    impl<'a> History<'a> for Nothing {
+        fn entry(&self, _: Position) -> Option<Entry<'a>> {
+            None
+        }
+    }
+
+    /// An entry of a transaction at second 1; `prev` 0 = it is the first.
+    fn entry(inc: u32, prev: u32, o: Document) -> Vec<u8> {
+        let ts = |increment: u32| bson::Timestamp { time: u32::from(increment > 0), increment };
+        let at = doc! { "ts": ts(prev), "t": if prev == 0 { -1i64 } else { 1 } };
+        let entry = doc! {
+            "lsid": { "id": 1 }, "txnNumber": 1i64, "op": "c", "ns": "admin.$cmd", "o": o,
+            "ts": ts(inc), "t": 1i64, "v": 2i64, "prevOpTime": at,
+        };
+        bson::serialize_to_vec(&entry).unwrap()
+    }
+
+    fn ops(numbers: std::ops::Range<i32>) -> Bson {
+        Bson::Array(numbers.map(|n| Bson::Document(doc! { "op": "n", "o": { "n": n } })).collect())
+    }
+
+    fn parse(bytes: &[u8]) -> Entry<'_> {
+        Entry::parse(Doc::new(bytes).unwrap()).unwrap()
+    }
+
+    fn parts() -> [Vec<u8>; 2] {
+        [
+            entry(1, 0, doc! { "applyOps": ops(0..300), "partialTxn": true }),
+            entry(2, 1, doc! { "applyOps": ops(300..1000), "partialTxn": true }),
+        ]
+    }
+
+    #[test]
+    fn an_open_transaction_holds_its_parts_and_gives_its_operations_in_order() {
+        let (parts, last) = (parts(), entry(3, 2, doc! { "applyOps": ops(1000..1001), "count": 1001i64 }));
+        let mut open = Transactions::default();
+        for (part, so_far) in parts.iter().zip([300, 1000]) {
+            assert_eq!(open.step(&parse(part), &Nothing), Ok(Step::Nothing));
+            assert_eq!(open.unfinished()[0].operations, so_far);
+        }
+        assert_eq!(open.0.values().map(|pending| pending.ops.parts.len()).collect::<Vec<_>>(), [2]);
+        let Ok(Step::Commit(operations)) = open.step(&parse(&last), &Nothing) else { panic!() };
+        let number = |op: Doc<'_>| op.get("o")?.as_doc()?.get("n")?.as_i64();
+        assert_eq!(operations.iter().filter_map(number).collect::<Vec<_>>(), (0..1001).collect::<Vec<_>>());
+        assert!(open.unfinished().is_empty());
+    }
+
+    #[test]
+    fn a_wrong_count_and_a_part_that_cannot_be_read_are_found() {
+        for (said, found) in [(1002i64, 1001), (1000, 1001), (-1, 1001)] {
+            let (parts, last) = (parts(), entry(3, 2, doc! { "applyOps": ops(1000..1001), "count": said }));
+            let mut open = Transactions::default();
+            parts.iter().for_each(|part| assert!(open.step(&parse(part), &Nothing).is_ok()));
+            assert_eq!(open.step(&parse(&last), &Nothing), Err(Broken::Count { said, found }));
+        }
+        let broken = entry(1, 0, doc! { "applyOps": [{ "op": "n", "o": {} }, 7], "partialTxn": true });
+        assert_eq!(Transactions::default().step(&parse(&broken), &Nothing), Err(Broken::Malformed));
+    }
 }

@@ -1,15 +1,18 @@
 //! What follows a stop: the incident that begins there, the good writes that would be lost with
 //! it, and the documents of the incident that somebody wrote again afterwards.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Workspace;
-use super::known::Known;
+use super::acts::Acts;
+use super::deeds::deeds;
+use super::known::Dates;
 use super::memory::Memory;
 use super::rows::{Row, rows};
 use crate::domain::after::{After, Counts, NamespaceAfter};
-use crate::domain::burst::{Act, Burst, Grouper};
+use crate::domain::burst::{Act, Burst};
+use crate::domain::names::{Names, NsId};
 use crate::domain::namespace::Treatment;
 use crate::domain::op::OpKind;
 use crate::domain::{Namespace, Position, Result, progress::Meter, progress::Phase};
@@ -24,7 +27,12 @@ const BACK_SECS: u32 = 120;
 
 /// The act that begins at this bound, or began before it and goes on: what the first operation
 /// left out is part of. `None` when that is a write like any other.
-pub fn incident_at(workspace: &Workspace, bound: Position, meter: &Meter) -> Result<Option<Burst>> {
+pub fn incident_at(
+    workspace: &Workspace,
+    bound: Position,
+    memory: Memory,
+    meter: &Meter,
+) -> Result<Option<Burst>> {
     let mut left_out: Option<(Position, Namespace, OpKind)> = None;
     for entry in workspace.oplog.entries(bound, Position::MAX) {
         let entry = entry?;
@@ -35,9 +43,8 @@ pub fn incident_at(workspace: &Workspace, bound: Position, meter: &Meter) -> Res
     }
     let Some((pos, ns, kind)) = left_out else { return Ok(None) };
     let from = Position::new(pos.secs.saturating_sub(BACK_SECS), 0);
-    let mut known = Known::without_expiry(workspace)?;
-    known.advance(from)?;
-    let mut grouper = Grouper::default();
+    let mut acts = Acts::new(workspace, Dates::Ignored, memory);
+    acts.advance(from)?;
     let mut last = pos.secs;
     for entry in workspace.oplog.entries(from, Position::MAX) {
         let entry = entry?;
@@ -46,29 +53,25 @@ pub fn incident_at(workspace: &Workspace, bound: Position, meter: &Meter) -> Res
             break;
         }
         meter.check("looking for the incident")?;
-        for row in rows(&entry) {
-            match known.act(&row)? {
-                Some(act) => {
-                    if now >= pos && is_like(&act, &ns, kind) {
-                        last = last.max(now.secs);
-                    }
-                    grouper.add(act);
-                }
-                None => grouper.skip(),
+        for deed in deeds(entry).iter() {
+            let Some(act) = acts.take(deed)? else { continue };
+            if now >= pos && is_like(&act, acts.names(), &ns, kind) {
+                last = last.max(now.secs);
             }
         }
     }
     let holds =
         |burst: &Burst| burst.first <= pos && pos <= burst.last && burst.kind == kind && covers(burst, &ns);
-    let mut bursts = grouper.bursts();
+    let mut bursts = acts.bursts()?;
     bursts.retain(|burst| burst.ordinary.is_none() && holds(burst));
     // Of several the one that begins here, else the largest.
     bursts.sort_by_key(|burst| (burst.first != pos, u64::MAX - burst.documents));
     Ok(bursts.into_iter().next())
 }
 
-fn is_like(act: &Act, ns: &Namespace, kind: OpKind) -> bool {
-    act.kind == kind && (act.ns == *ns || kind == OpKind::Command && act.ns.db == ns.db)
+fn is_like(act: &Act, names: &Names, ns: &Namespace, kind: OpKind) -> bool {
+    act.kind == kind
+        && names.get(act.ns).is_some_and(|on| on == ns || kind == OpKind::Command && on.db == ns.db)
 }
 
 /// Whether an operation on this namespace may be part of the burst: a dropDatabase covers all.
@@ -78,9 +81,10 @@ fn covers(burst: &Burst, ns: &Namespace) -> bool {
         || burst.kind == OpKind::Command && burst.ns.db == ns.db
 }
 
-fn is_of(burst: &Burst, row: &Row<'_>, ns: &Namespace) -> bool {
+fn is_of(burst: &Burst, row: &Row<'_>, ns: Option<&Namespace>) -> bool {
     let pos = row.entry.at.pos;
-    burst.first <= pos && pos <= burst.last && burst.kind == row.kind && covers(burst, ns)
+    let during = burst.first <= pos && pos <= burst.last;
+    during && burst.kind == row.kind && ns.is_some_and(|ns| covers(burst, ns))
 }
 
 /// The namespace of an operation that counts as a write of somebody.
@@ -89,12 +93,44 @@ fn user_namespace(row: &Row<'_>) -> Option<Namespace> {
     (row.kind != OpKind::Noop && ns.treatment() == Treatment::User).then_some(ns)
 }
 
+/// Namespaces of operations that count as writes of somebody, read once each.
+#[derive(Debug, Default)]
+struct Users {
+    names: Names,
+    /// By number.
+    count: Vec<bool>,
+}
+
+impl Users {
+    /// The one of an operation, if it counts.
+    fn of(&mut self, row: &Row<'_>) -> Option<NsId> {
+        if row.kind == OpKind::Noop {
+            return None;
+        }
+        let id = self.names.id(&row.ns);
+        let new = self.names.all().get(self.count.len()..).unwrap_or_default();
+        self.count.extend(new.iter().map(|ns| ns.treatment() == Treatment::User));
+        self.count.get(id.index()).copied().unwrap_or(false).then_some(id)
+    }
+
+    fn name(&self, id: NsId) -> Option<&Namespace> {
+        self.names.get(id)
+    }
+}
+
 /// Counts what follows a bound up to `until` (exclusive).
-pub fn after(workspace: &Workspace, bound: Position, until: Position, meter: &Meter) -> Result<After> {
-    let incident = incident_at(workspace, bound, meter)?.filter(|burst| burst.first < until);
+pub fn after(
+    workspace: &Workspace,
+    bound: Position,
+    until: Position,
+    memory: Memory,
+    meter: &Meter,
+) -> Result<After> {
+    let incident = incident_at(workspace, bound, memory, meter)?.filter(|burst| burst.first < until);
     meter.enter(Phase::Fold, 0);
-    let mut all: BTreeMap<Namespace, Following> = BTreeMap::new();
-    let memory = Memory::default().part(3);
+    let mut users = Users::default();
+    let mut all: BTreeMap<NsId, Counts> = BTreeMap::new();
+    let memory = memory.part(3);
     let (mut any, mut of_incident) = (keys(workspace, memory), keys(workspace, memory));
     let mut good = keys(workspace, memory);
     for entry in workspace.oplog.entries(bound, until) {
@@ -102,37 +138,36 @@ pub fn after(workspace: &Workspace, bound: Position, until: Position, meter: &Me
         meter.add(1, entry.raw.bytes().len() as u64);
         meter.check("counting what follows the stop")?;
         for row in rows(&entry) {
-            let Some(ns) = user_namespace(&row) else { continue };
-            let in_incident = incident.as_ref().is_some_and(|burst| is_of(burst, &row, &ns));
-            let group = all.len() as u32;
-            let Following { group, counts } =
-                all.entry(ns).or_insert_with(|| Following { group, counts: Counts::default() });
+            let Some(id) = users.of(&row) else { continue };
+            let in_incident = incident.as_ref().is_some_and(|burst| is_of(burst, &row, users.name(id)));
+            let counts = all.entry(id).or_default();
             counts.operations += 1;
-            let (operations, documents, keys) = if in_incident {
-                (&mut counts.incident_operations, &mut counts.incident_documents, &mut of_incident)
+            let (operations, keys) = if in_incident {
+                (&mut counts.incident_operations, &mut of_incident)
             } else {
-                (&mut counts.good_operations, &mut counts.good_documents, &mut good)
+                (&mut counts.good_operations, &mut good)
             };
             *operations += 1;
             if let Some(key) = row.entry.id().map(DocKey::of) {
-                *documents += u64::from(keys.insert(*group, key)?);
-                counts.documents += u64::from(any.insert(*group, key)?);
+                keys.insert(id.number(), key)?;
+                any.insert(id.number(), key)?;
             }
         }
     }
+    let (any, of_incident, good) = (any.counts()?, of_incident.counts()?, good.counts()?);
+    let documents = |counts: &BTreeMap<u32, u64>, id: NsId| counts.get(&id.number()).copied().unwrap_or(0);
     let mut total = Counts::default();
     let mut namespaces = Vec::new();
-    for (ns, Following { counts, .. }) in all {
+    for (id, mut counts) in all {
+        let Some(ns) = users.name(id).cloned() else { continue };
+        counts.documents = documents(&any, id);
+        counts.incident_documents = documents(&of_incident, id);
+        counts.good_documents = documents(&good, id);
         total += counts;
         namespaces.push(NamespaceAfter { ns, counts });
     }
+    namespaces.sort_by(|a, b| a.ns.cmp(&b.ns));
     Ok(After { incident, namespaces, total, until })
-}
-
-/// What follows in one namespace, which has a number in sets of keys.
-struct Following {
-    group: u32,
-    counts: Counts,
 }
 
 fn keys(workspace: &Workspace, memory: Memory) -> KeySet {
@@ -142,23 +177,14 @@ fn keys(workspace: &Workspace, memory: Memory) -> KeySet {
 /// Documents by namespace.
 #[derive(Debug)]
 pub struct Documents {
-    groups: HashMap<Namespace, u32>,
+    users: Users,
     keys: KeySet,
 }
 
 impl Documents {
-    fn new(workspace: &Workspace, memory: Memory) -> Self {
-        Documents { groups: HashMap::new(), keys: keys(workspace, memory) }
-    }
-
-    fn insert(&mut self, ns: Namespace, key: DocKey) -> Result<bool> {
-        let next = self.groups.len() as u32;
-        self.keys.insert(*self.groups.entry(ns).or_insert(next), key)
-    }
-
     /// Whether this is one of them.
     pub fn contains(&self, ns: &Namespace, key: DocKey) -> Result<bool> {
-        self.groups.get(ns).map_or(Ok(false), |&group| self.keys.contains(group, key))
+        self.users.names.find(ns).map_or(Ok(false), |id| self.keys.contains(id.number(), key))
     }
 }
 
@@ -171,20 +197,21 @@ pub fn written_again(
     memory: Memory,
     meter: &Meter,
 ) -> Result<Documents> {
-    let mut touched = Documents::new(workspace, memory.part(2));
-    let mut again = Documents::new(workspace, memory.part(2));
+    let mut users = Users::default();
+    let (mut touched, mut again) = (keys(workspace, memory.part(2)), keys(workspace, memory.part(2)));
     for entry in workspace.oplog.entries(incident.first, until) {
         let entry = entry?;
         meter.check("looking for conflicts")?;
         for row in rows(&entry) {
             let Some(key) = row.entry.id().map(DocKey::of) else { continue };
-            let Some(ns) = user_namespace(&row) else { continue };
-            if is_of(incident, &row, &ns) {
-                touched.insert(ns, key)?;
-            } else if covers(incident, &ns) && touched.contains(&ns, key)? {
-                again.insert(ns, key)?;
+            let Some(id) = users.of(&row) else { continue };
+            let (group, ns) = (id.number(), users.name(id));
+            if is_of(incident, &row, ns) {
+                touched.insert(group, key)?;
+            } else if ns.is_some_and(|ns| covers(incident, ns)) && touched.contains(group, key)? {
+                again.insert(group, key)?;
             }
         }
     }
-    Ok(again)
+    Ok(Documents { users, keys: again })
 }

@@ -100,7 +100,7 @@ pub fn trace<'a>(
             Step::Plain => lineages.take(&entry, &entry, keys, 0),
             Step::Nothing => {}
             Step::Commit(ops) => {
-                for inner in ops.into_iter().filter_map(|op| entry.parse_inner(op).ok()) {
+                for inner in ops.iter().filter_map(|op| entry.parse_inner(op).ok()) {
                     lineages.take(&entry, &inner, keys, 1);
                 }
             }

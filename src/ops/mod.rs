@@ -2,9 +2,11 @@
 //! diff, history, restore. No screen and no argument parsing: the TUI and the commands are two fronts of
 //! what is here.
 
+mod acts;
 pub mod after;
 mod ahead;
 pub mod archive;
+mod deeds;
 pub mod demo;
 pub mod diff;
 pub mod doctor;

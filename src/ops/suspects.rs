@@ -3,44 +3,57 @@
 //! document that comes and goes, the dates in it, and the shape of every update.
 
 use super::Workspace;
+use super::acts::Acts;
 use super::ahead::ahead;
-use super::known::Known;
-use super::rows::{Row, rows};
-use crate::domain::burst::{Burst, Grouper};
+use super::deeds::{Deeds, deeds, session_hash};
+use super::known::Dates;
+use super::memory::Memory;
+use super::rows::{rows, session};
+use crate::domain::burst::Burst;
 use crate::domain::{Position, Result, progress::Meter, progress::Phase};
 use crate::engine::entry::Entry;
 
 /// The bursts that look like damage, the worst first.
 pub fn suspects(workspace: &Workspace, meter: &Meter) -> Result<Vec<Burst>> {
-    let mut bursts = bursts(workspace, meter)?;
+    let mut bursts = bursts(workspace, Memory::default(), meter)?;
     bursts.retain(|burst| burst.ordinary.is_none());
     Ok(bursts)
 }
 
-fn placed_rows(entry: Entry<'_>) -> (Position, Vec<Row<'_>>) {
-    (entry.at.pos, rows(&entry))
+fn placed_deeds(entry: Entry<'_>) -> (Position, Deeds<'_>) {
+    (entry.at.pos, deeds(entry))
 }
 
 /// All bursts: those that look like damage first, the worst first; then the ordinary ones, each
-/// with its reason, in order.
-pub fn bursts(workspace: &Workspace, meter: &Meter) -> Result<Vec<Burst>> {
+/// with its reason, in order. The dates of documents that expire are held beside that memory.
+pub fn bursts(workspace: &Workspace, memory: Memory, meter: &Meter) -> Result<Vec<Burst>> {
     meter.enter(Phase::Fold, workspace.oplog.len());
-    let mut grouper = Grouper::default();
-    let mut known = Known::new(workspace)?;
-    ahead(workspace, Position::MIN..Position::MAX, meter, placed_rows, |(pos, rows)| {
-        known.advance(pos)?;
-        for row in rows {
-            match known.act(&row)? {
-                Some(act) => grouper.add(act),
-                None => grouper.skip(),
-            }
+    let mut unreported = 0;
+    let mut acts = Acts::new(workspace, Dates::Followed, memory);
+    ahead(workspace, Position::MIN..Position::MAX, meter, placed_deeds, |(pos, deeds)| {
+        acts.advance(pos)?;
+        deeds.iter().try_for_each(|deed| acts.take(deed).map(|_| ()))?;
+        unreported += 1;
+        if unreported == 1024 {
+            meter.add(unreported, 0);
+            meter.check("looking for damage")?;
+            unreported = 0;
         }
-        meter.add(1, 0);
-        meter.check("looking for damage")
+        Ok(())
     })?;
-    let mut bursts = grouper.bursts();
+    meter.add(unreported, 0);
+    let mut bursts = acts.bursts()?;
     for burst in &mut bursts {
-        burst.session = burst.by.and_then(|session| known.session(session)).filter(|s| !s.is_empty());
+        burst.session = session_of(workspace, burst)?;
     }
     Ok(bursts)
+}
+
+/// The session that wrote an act, in hex. Only a hash of it was kept; its last operation has it.
+fn session_of(workspace: &Workspace, burst: &Burst) -> Result<Option<String>> {
+    let Some(by) = burst.by else { return Ok(None) };
+    let Some(entry) = workspace.oplog.find(burst.last)? else { return Ok(None) };
+    let rows = rows(&entry);
+    let lsid = rows.iter().filter_map(|row| row.entry.lsid).find(|lsid| session_hash(lsid) == by);
+    Ok(lsid.and_then(session).filter(|session| !session.is_empty()))
 }

@@ -45,7 +45,7 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) ->
         }
         Work::Suspects => {
             let workspace = desk.workspace()?;
-            let mut bursts = suspects::bursts(&workspace, meter)?;
+            let mut bursts = suspects::bursts(&workspace, desk.memory, meter)?;
             if desk.are_new_suspects(&bursts) {
                 findings::suspects(&workspace, &bursts)?;
             }
@@ -100,7 +100,7 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) ->
         Work::After { bound, snapshot } => {
             let workspace = desk.workspace()?;
             let until = until(&workspace, snapshot.as_deref(), *bound)?;
-            let found = after::after(&workspace, *bound, until, meter)?;
+            let found = after::after(&workspace, *bound, until, desk.memory, meter)?;
             Ok(Answer::After(Box::new(found)))
         }
         Work::Decide { bound, snapshot } => {
@@ -229,7 +229,8 @@ fn planned(desk: &Desk, request: &RestoreRequest, meter: &Meter) -> Result<Answe
         return Err(refusal);
     }
     let until = until(&workspace, Some(&planned.plan.snapshot.id), request.bound)?;
-    findings::plan(&workspace, &planned.plan, &after::after(&workspace, request.bound, until, meter)?)?;
+    let after = after::after(&workspace, request.bound, until, desk.memory, meter)?;
+    findings::plan(&workspace, &planned.plan, &after)?;
     Ok(Answer::Plan(Box::new(planned.plan)))
 }
 

@@ -159,6 +159,9 @@ pub struct SuspectsArgs {
     /// Show everyday work too (TTL, migrations, $out, eviction, queues), with the reason for each
     #[arg(long)]
     pub all: bool,
+    /// How much memory to take.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
 }
 
 /// Arguments of `ops`.

@@ -36,7 +36,7 @@ pub fn run(args: &PlanArgs, mut config: Config) -> Result<()> {
     let refusal = look(&mut planned, &request.selection, &target, config.mongod().as_deref())?;
     let plan = &planned.plan;
     let until = workspace.valid_stops(&plan.snapshot).map_or(workspace.last().next(), |valid| valid.last);
-    let after = after(&workspace, plan.stop.bound, until, &Meter::default())?;
+    let after = after(&workspace, plan.stop.bound, until, config.memory(), &Meter::default())?;
     crate::ops::findings::plan(&workspace, plan, &after)?;
     let mut out = Out::new();
     if args.source.json {

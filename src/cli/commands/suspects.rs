@@ -1,6 +1,7 @@
 //! `pitstop suspects`: the bursts that look like damage, the worst first.
 
 use crate::cli::args::SuspectsArgs;
+use crate::cli::config::Config;
 use crate::cli::open;
 use crate::cli::output::Out;
 use crate::domain::Result;
@@ -9,9 +10,10 @@ use crate::domain::progress::Meter;
 use crate::domain::text::{counted, visible};
 
 /// Runs it.
-pub fn run(args: &SuspectsArgs) -> Result<()> {
+pub fn run(args: &SuspectsArgs, mut config: Config) -> Result<()> {
+    config.flag("memory", args.memory.memory);
     let workspace = open(&args.source)?;
-    let bursts = crate::ops::suspects::bursts(&workspace, &Meter::default())?;
+    let bursts = crate::ops::suspects::bursts(&workspace, config.memory(), &Meter::default())?;
     crate::ops::findings::suspects(&workspace, &bursts)?;
     let (shown, hidden): (Vec<&Burst>, Vec<&Burst>) =
         bursts.iter().partition(|burst| args.all || burst.ordinary.is_none());

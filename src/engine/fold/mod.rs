@@ -119,8 +119,8 @@ impl<'a> Fold<'a> {
                 Step::Plain => {}
                 Step::Nothing => return Ok(()),
                 Step::Commit(ops) => {
-                    together::note(&mut self.walked.together, entry.at.pos, &ops);
-                    for op in ops {
+                    together::note(&mut self.walked.together, entry.at.pos, ops.iter());
+                    for op in ops.iter() {
                         self.apply_inner(entry, op, 1, Way::Plain)?;
                     }
                     return Ok(());

@@ -156,7 +156,7 @@ pub fn diff_into(
         (false, true) => then = fold(snapshot, bound, memory.spilling())?,
         _ => {}
     }
-    let incident = incident_at(workspace, bound, meter)?.filter(|burst| burst.first < against);
+    let incident = incident_at(workspace, bound, memory, meter)?.filter(|burst| burst.first < against);
     let conflicts = match &incident {
         Some(incident) => Some(written_again(workspace, incident, against, memory.part(2), meter)?),
         None => None,

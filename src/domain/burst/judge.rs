@@ -1,11 +1,10 @@
 //! Judging acts: damage, or the everyday work of the server or the application, with the reason.
 //! An act is held against what is normal for its own namespace.
 
-use std::collections::HashMap;
-
-use super::burst::{Author, Burst, Closed, Shape};
-use super::namespace::Namespace;
-use super::text::count;
+use super::normal::Rate;
+use super::{Author, Burst, Closed, Shape};
+use crate::domain::Namespace;
+use crate::domain::text::count;
 
 /// An act on documents fewer than this, and on less than [`SMALL_SHARE`], is not damage.
 const SMALL_COUNT: u64 = 1000;
@@ -16,62 +15,38 @@ const SMALL_SHARE: f64 = 0.1;
 /// So much denser than the same kind of traffic at other times an act must be,
 const DENSER: f64 = 4.0;
 
-/// where that traffic is known from at least this many other seconds.
-const KNOWN_SECONDS: u64 = 60;
-
-/// How often a namespace sees changes of a kind: for each, its operations and the different
-/// seconds in which there were any.
-#[derive(Debug, Default)]
-pub(super) struct Normal(HashMap<Namespace, HashMap<Shape, Seen>>);
-
-#[derive(Debug, Default)]
-struct Seen {
-    operations: u64,
-    seconds: u64,
-    last: u32,
+/// Documents an act is about, and the share of its collection that they are.
+fn extent(act: &Closed) -> (u64, f64) {
+    if goes(act) {
+        return (act.before, 1.0);
+    }
+    let share = act.documents as f64 / act.before.max(act.documents).max(1) as f64;
+    (act.documents, share.min(1.0))
 }
 
-/// Operations a second, in an act and beside it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rate {
-    inside: f64,
-    /// `None` = too little is known.
-    beside: Option<f64>,
+/// Whether a whole collection goes.
+fn goes(act: &Closed) -> bool {
+    matches!(act.shape, Shape::Drop | Shape::Overwrite)
 }
 
-impl Normal {
-    /// Counts one operation.
-    pub fn count(&mut self, ns: &Namespace, shape: Shape, second: u32) {
-        if !self.0.contains_key(ns) {
-            self.0.insert(ns.clone(), HashMap::new());
-        }
-        let Some(seen) = self.0.get_mut(ns).map(|shapes| shapes.entry(shape).or_default()) else { return };
-        seen.operations += 1;
-        if seen.last != second {
-            seen.last = second;
-            seen.seconds += 1;
-        }
-    }
+fn is_large(act: &Closed) -> bool {
+    let (documents, share) = extent(act);
+    goes(act) || documents >= SMALL_COUNT || share >= SMALL_SHARE
+}
 
-    /// How dense an act is, and how dense the same traffic is at other times.
-    pub fn beside(&self, ns: &Namespace, act: &Closed) -> Rate {
-        let took = u64::from(act.last.secs - act.first.secs) + 1;
-        let inside = act.count as f64 / took as f64;
-        let beside = self.0.get(ns).and_then(|shapes| shapes.get(&act.shape)).and_then(|seen| {
-            let seconds = seen.seconds.saturating_sub(took);
-            let operations = seen.operations.saturating_sub(act.count);
-            (seconds >= KNOWN_SECONDS).then(|| operations as f64 / seconds as f64)
-        });
-        Rate { inside, beside }
-    }
+/// The work of the server is worth a line even when it is small; small traffic is not.
+fn is_by_server(act: &Closed) -> bool {
+    act.author != Author::Client || matches!(act.shape, Shape::Expire | Shape::Evict)
+}
+
+/// Whether an act may be something to speak of, whatever is normal.
+pub(super) fn may_count(act: &Closed) -> bool {
+    is_large(act) || is_by_server(act)
 }
 
 /// What an act is; `None` = nothing to speak of.
 pub(super) fn judge(ns: &Namespace, act: &Closed, rate: Rate) -> Option<Burst> {
-    let goes = matches!(act.shape, Shape::Drop | Shape::Overwrite);
-    let documents = if goes { act.before } else { act.documents };
-    let share =
-        if goes { 1.0 } else { (documents as f64 / act.before.max(documents).max(1) as f64).min(1.0) };
+    let (documents, share) = extent(act);
     let again = act.shape == Shape::Delete && act.marked * 10 >= act.count * 9;
     let what = match act.shape {
         Shape::Insert => return None,
@@ -88,10 +63,7 @@ pub(super) fn judge(ns: &Namespace, act: &Closed, rate: Rate) -> Option<Burst> {
         Shape::Overwrite => "collection overwritten by a rename",
     };
     let ordinary = ordinary(act, rate);
-    let large = documents >= SMALL_COUNT || share >= SMALL_SHARE;
-    // The work of the server is worth a line even when it is small; small traffic is not.
-    let by_server = act.author != Author::Client || matches!(act.shape, Shape::Expire | Shape::Evict);
-    (goes || large || (by_server && ordinary.is_some())).then(|| Burst {
+    (is_large(act) || (is_by_server(act) && ordinary.is_some())).then(|| Burst {
         kind: act.kind,
         ns: ns.clone(),
         what: what.to_owned(),
