@@ -193,7 +193,8 @@ impl Desk {
         let Some(text) = text else {
             // In this order: when it was complete before, its length is that of all.
             let counted = if index.is_complete() { Counted::All } else { Counted::SoFar };
-            return Ok(List { index, rows: None, counted });
+            let looked = index.len();
+            return Ok(List { index, rows: None, looked, counted });
         };
         let known = lock(&self.filtered).clone().filter(|known| known.text == text);
         let mut filtered = known.unwrap_or_else(|| Filtered::new(text));

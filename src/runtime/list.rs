@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::app::axis::Axis;
 use crate::app::data::Counted;
+use crate::app::effect::Direction;
 use crate::domain::op::{Op, OpKind};
 use crate::domain::progress::{Meter, Phase};
 use crate::domain::query::Filter;
@@ -23,14 +24,24 @@ pub struct List {
     pub index: Arc<OpIndex>,
     /// The rows of the index that are in the list, in order; `None` = all of them.
     pub rows: Option<Arc<Vec<u64>>>,
-    /// Of what it is a list.
+    /// How many rows of the index were looked at for it: what lies behind is not in it yet.
+    pub looked: u64,
+    /// Whether that is all there is.
     pub counted: Counted,
 }
 
 impl List {
     /// How many ops it has.
     pub fn len(&self) -> u64 {
-        self.rows.as_ref().map_or(self.index.len(), |rows| rows.len() as u64)
+        self.rows.as_ref().map_or(self.looked, |rows| rows.len() as u64)
+    }
+
+    /// Every op before this position that belongs into the list is in it.
+    pub fn until(&self) -> Position {
+        match (self.counted, self.looked.checked_sub(1).and_then(|last| self.index.row(last))) {
+            (Counted::All, _) => Position::MAX,
+            (Counted::SoFar, last) => last.map_or(Position::MIN, |last| last.pos),
+        }
     }
 
     /// The first row at or behind a position; the length where there is none.
@@ -88,21 +99,21 @@ impl List {
     }
 
     /// The next row that a filter matches, or the one before, but for those to skip; goes round
-    /// at the end.
+    /// at the end, once that is known to be the end.
     pub fn search(
         &self,
         filter: &Filter,
-        from: u64,
-        forward: bool,
+        seek: Seek,
         skip: &dyn Fn(u64) -> bool,
         meter: &Meter,
     ) -> Result<Option<u64>> {
         meter.enter(Phase::Fold, self.index.len());
-        let Some(here) = self.global(from) else { return Ok(None) };
-        if forward {
-            return match self.first(filter, here + 1, skip, meter)? {
-                Some(row) => Ok(Some(row)),
-                None => self.first(filter, 0, skip, meter),
+        let Some(here) = self.global(seek.from) else { return Ok(None) };
+        if seek.direction == Direction::Forward {
+            let ahead = self.first(filter, seek.looked.max(here + 1), skip, meter)?;
+            return match (ahead, self.counted) {
+                (None, Counted::All) => self.first(filter, 0, skip, meter),
+                (ahead, _) => Ok(ahead),
             };
         }
         let (mut before, mut last) = (None, None);
@@ -117,7 +128,10 @@ impl List {
             let enough = row >= here && before.is_some();
             Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
-        Ok(before.or(last))
+        Ok(match self.counted {
+            Counted::All => before.or(last),
+            Counted::SoFar => before,
+        })
     }
 
     /// The first row of the list that a filter matches, from a row of the index on.
@@ -135,6 +149,17 @@ impl List {
         })?;
         Ok(found)
     }
+}
+
+/// Where to search from.
+#[derive(Debug, Clone, Copy)]
+pub struct Seek {
+    /// The row one is on.
+    pub from: u64,
+    /// Which way.
+    pub direction: Direction,
+    /// Searching forward, the rows of the index below were looked at before.
+    pub looked: u64,
 }
 
 /// The rows of the index that a filter leaves, as far as they are known.
@@ -175,6 +200,6 @@ impl Filtered {
     /// The list of them.
     pub fn list(&self, index: Arc<OpIndex>) -> List {
         let counted = if self.is_all { Counted::All } else { Counted::SoFar };
-        List { index, rows: Some(Arc::clone(&self.rows)), counted }
+        List { index, rows: Some(Arc::clone(&self.rows)), looked: self.next, counted }
     }
 }

@@ -74,6 +74,12 @@ pub fn show(model: &mut Model, spot: Spot, out: &mut Vec<Effect>) {
     }
 }
 
+/// Goes to an op of the list without folds, or to the heading that hides it.
+pub fn at(model: &mut Model, op: u64, out: &mut Vec<Effect>) {
+    let view = model.timeline.view.clone();
+    list(model, view, Anchor::Op(op), out);
+}
+
 /// Opens or closes the burst one is on or in.
 pub fn toggle(model: &mut Model, out: &mut Vec<Effect>) {
     let number = match model.timeline.here() {
