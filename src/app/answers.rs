@@ -30,6 +30,7 @@ pub fn part(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
     match answer {
         Answer::Documents(documents) => preview::part(model, documents),
         Answer::Indexed(indexed) => timeline::indexed(model, Ok(indexed), out),
+        Answer::Listed(listed) => timeline::listed_so_far(model, listed, out),
         _ => {}
     }
 }

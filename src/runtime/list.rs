@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::app::axis::Axis;
 use crate::app::data::Counted;
@@ -13,6 +14,11 @@ use crate::domain::query::Filter;
 use crate::domain::{Position, Result};
 use crate::index::OpIndex;
 use crate::index::rows::Row;
+
+/// Telling what was found takes one part in so many of the time, and is put off for that to so many
+/// times the usual at most.
+const TELLING: u32 = 8;
+const RARELY: u32 = 20;
 
 /// Ops counted by kind, in the order of [`OpKind::ALL`].
 type Kinds = [u32; OpKind::ALL.len()];
@@ -110,11 +116,14 @@ impl List {
         meter.enter(Phase::Fold, self.index.len());
         let Some(here) = self.global(seek.from) else { return Ok(None) };
         if seek.direction == Direction::Forward {
-            let ahead = self.first(filter, seek.looked.max(here + 1), skip, meter)?;
-            return match (ahead, self.counted) {
-                (None, Counted::All) => self.first(filter, 0, skip, meter),
-                (ahead, _) => Ok(ahead),
-            };
+            let from = seek.looked.max(here + 1);
+            meter.add(from, 0);
+            let ahead = self.first(filter, from, skip, meter)?;
+            if ahead.is_some() || self.counted == Counted::SoFar {
+                return Ok(ahead);
+            }
+            meter.enter(Phase::Fold, self.index.len());
+            return self.first(filter, 0, skip, meter);
         }
         let (mut before, mut last) = (None, None);
         self.index.search(filter, 0, meter, &mut |row| {
@@ -179,15 +188,34 @@ impl Filtered {
         Filtered { text: text.to_owned(), ..Filtered::default() }
     }
 
-    /// Looks at what has been indexed since.
-    pub fn go_on(&mut self, index: &OpIndex, filter: &Filter, meter: &Meter) -> Result<()> {
+    /// Looks at what has been indexed since. What is found until then is told every now and then,
+    /// in its order; the more there is to tell, the less often.
+    pub fn go_on(
+        &mut self,
+        index: &OpIndex,
+        filter: &Filter,
+        meter: &Meter,
+        every: Duration,
+        tell: &mut dyn FnMut(&Filtered),
+    ) -> Result<()> {
         if self.is_all {
             return Ok(());
         }
         meter.enter(Phase::Fold, index.len());
+        meter.add(self.next, 0);
         let mut found = Vec::new();
+        let (mut told, mut wait) = (Instant::now(), every);
         let searched = index.search(filter, self.next, meter, &mut |row| {
             found.push(row);
+            if told.elapsed() >= wait {
+                meter.check("filtering")?;
+                let begun = Instant::now();
+                Arc::make_mut(&mut self.rows).append(&mut found);
+                self.next = row + 1;
+                tell(self);
+                told = Instant::now();
+                wait = ((told - begun) * TELLING).clamp(every, every * RARELY);
+            }
             Ok(ControlFlow::Continue(()))
         })?;
         if !found.is_empty() {
@@ -195,6 +223,11 @@ impl Filtered {
         }
         (self.next, self.is_all) = (searched.next, searched.finished);
         Ok(())
+    }
+
+    /// Whether it knows at least as much as another one of the same.
+    pub fn knows_as_much_as(&self, other: &Filtered) -> bool {
+        self.is_all || !other.is_all && self.next >= other.next
     }
 
     /// The list of them.

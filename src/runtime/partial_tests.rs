@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
+use std::time::Duration;
 
 use bson::{Document, doc};
 use ratatui::buffer::Buffer;
@@ -90,17 +91,19 @@ impl Place {
     }
 }
 
-/// The program without a terminal: questions are answered at once, but for two.
+/// The program without a terminal: questions are answered at once, but for those held back.
 struct Front {
     desk: Arc<Desk>,
     model: Model,
+    holds: Vec<Slot>,
     asked: VecDeque<(JobId, Work)>,
 }
 
 impl Front {
     fn open(desk: Arc<Desk>) -> Front {
         let model = Model::new(Start { source: "oplog.bson".into(), ..Start::default() });
-        let mut front = Front { desk, model, asked: VecDeque::new() };
+        let holds = vec![Slot::Index, Slot::Search];
+        let mut front = Front { desk, model, holds, asked: VecDeque::new() };
         let begun = app::begin(&mut front.model);
         front.take(begun);
         front.press("Enter");
@@ -115,7 +118,7 @@ impl Front {
     fn take(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             let Effect::Start { job, work } = effect else { continue };
-            if matches!(job.slot, Slot::Index | Slot::Search) {
+            if self.holds.contains(&job.slot) {
                 self.asked.push_back((job, work));
                 continue;
             }
@@ -225,6 +228,76 @@ fn what_is_known_is_there_at_once_as_partial_and_exact_in_the_end() {
         f.press("F g g s");
         assert!(f.text().contains("left out       1,000 ops behind the stop"), "{}", f.text());
     });
+}
+
+/// A filter that takes long is told in parts, in order; what is shown of them is what they are.
+#[test]
+fn what_a_filter_has_found_is_there_before_it_has_found_all() {
+    let place = Place::new();
+    let mut desk = place.desk();
+    desk.pace = Duration::ZERO;
+    let desk = Arc::new(desk);
+    let mut front = Front::open(Arc::clone(&desk));
+    let (index, work) = front.asked(Slot::Index);
+    let ended = answer(&desk, &work, &Meter::default(), &|_| ());
+    front.send(Msg::Job(index, JobEvent::Ended(ended)));
+    assert!(front.model.timeline.view.folded && front.model.timeline.counted == Counted::All);
+
+    front.holds.push(Slot::Filter);
+    front.press("f 'op:insert' Enter");
+    let (job, work) = front.asked(Slot::Filter);
+    let inserts: Vec<usize> = (0..ALL).filter(is_insert).collect();
+    let front = RefCell::new(front);
+    let parts = RefCell::new(0);
+    let tell = |part: Answer| {
+        let Answer::Listed(listed) = &part else { panic!("{part:?}") };
+        let mut f = front.borrow_mut();
+        let mut parts = parts.borrow_mut();
+        *parts += 1;
+        assert_eq!((listed.ops, listed.counted, listed.view.folded), (*parts, Counted::SoFar, false));
+        f.send(Msg::Job(job, JobEvent::Part(part)));
+        if *parts == 300 {
+            let text = f.text();
+            assert!(text.contains("op 1 of \u{2a7e} 300  filter op:insert"), "{text}");
+            assert_eq!(f.lane("+ insert"), "\u{2a7e}300");
+            assert!(text.contains("not read yet"), "{text}");
+            f.press("G");
+            assert_eq!(f.model.timeline.selected().unwrap().pos, pos(inserts[299]));
+        }
+        if *parts == 400 {
+            assert_eq!(f.model.timeline.selected().unwrap().pos, pos(inserts[299]), "the cursor stays");
+        }
+    };
+    let ended = answer(&desk, &work, &Meter::default(), &tell);
+    assert_eq!(*parts.borrow(), inserts.len() as u64);
+    let mut front = front.into_inner();
+    front.send(Msg::Job(job, JobEvent::Ended(ended)));
+    let text = front.text();
+    assert!(text.contains(&format!("op 300 of {}  filter op:insert", inserts.len())), "{text}");
+    assert!(!text.contains('\u{2a7e}') && !text.contains("not read yet"), "{text}");
+    assert!(front.model.timeline.view.folded, "bursts are folded in the whole");
+    assert_eq!(front.model.timeline.selected().unwrap().pos, pos(inserts[299]));
+
+    // Stopped half way, it stays at least as many.
+    front.press("f Ctrl-u 'op:update' Enter");
+    let (job, work) = front.asked(Slot::Filter);
+    let meter = Meter::default();
+    let front = RefCell::new(front);
+    let ended = answer(&desk, &work, &meter, &|part| {
+        let enough = matches!(&part, Answer::Listed(listed) if listed.ops == 10);
+        front.borrow_mut().send(Msg::Job(job, JobEvent::Part(part)));
+        if enough {
+            meter.cancel();
+        }
+    });
+    let mut front = front.into_inner();
+    assert_eq!(ended.as_ref().expect_err("it was stopped").class, Class::Interrupted);
+    front.send(Msg::Job(job, JobEvent::Ended(ended)));
+    let text = front.text();
+    assert!(
+        text.contains("of \u{2a7e} 10  filter op:update") && text.contains("stopped: filtering"),
+        "{text}"
+    );
 }
 
 /// A search that waits for what is not read yet ends when nobody wants to know any more.

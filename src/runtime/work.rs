@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::desk::{Desk, filter};
 use super::list::Seek;
+use super::shown::Shown;
 use super::{keeping, past, preview};
 use crate::app::data::{Bars, Base, Counted, Indexed, Opened, StopFacts, Target, Text};
 use crate::app::effect::{Direction, RestoreRequest};
-use crate::app::list::{Listed, Page, Spot, View};
+use crate::app::list::{Anchor, Listed, Page, Spot, View};
 use crate::app::{Answer, Work, values};
 use crate::domain::progress::Meter;
 use crate::domain::stop::other_tools;
@@ -57,15 +58,13 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) ->
             Ok(Answer::Suspects(bursts))
         }
         Work::List { view, at } => {
-            let shown = desk.shown(view, meter)?;
-            let counted = shown.list.counted;
+            let shown = listed(desk, view, *at, meter, tell)?;
             // What is noted is the whole number.
-            let query = view.filter.as_deref().filter(|_| counted == Counted::All);
+            let query = view.filter.as_deref().filter(|_| shown.counted == Counted::All);
             if let Some(query) = query.filter(|text| desk.is_new_filter(text)) {
-                findings::search(&*desk.workspace()?, query, shown.list.len(), false)?;
+                findings::search(&*desk.workspace()?, query, shown.ops, false)?;
             }
-            let (len, ops, row) = (shown.len(), shown.list.len(), shown.anchor(*at));
-            Ok(Answer::Listed(Listed { view: view.clone(), len, ops, counted, row }))
+            Ok(Answer::Listed(shown))
         }
         Work::Search { query, view, from, direction } => {
             let spot =
@@ -124,12 +123,31 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) ->
     }
 }
 
+/// The list as it is to be shown. While somebody waits for all of it, what is found is told, every
+/// op by itself: bursts are folded where the whole is known.
+fn listed(desk: &Desk, view: &View, at: Anchor, meter: &Meter, tell: &dyn Fn(Answer)) -> Result<Listed> {
+    let plain = View { folded: false, open: Default::default(), ..view.clone() };
+    let mut told = false;
+    desk.further(view.filter.as_deref(), meter, &mut |list| {
+        told = true;
+        let shown = Shown { list, folding: None, bursts: Default::default(), open: Default::default() };
+        tell(Answer::Listed(of(&shown, &plain, at)));
+    })?;
+    let view = if told { &plain } else { view };
+    desk.shown(view, meter).map(|shown| of(&shown, view, at))
+}
+
+fn of(shown: &Shown, view: &View, at: Anchor) -> Listed {
+    let counted = shown.list.counted;
+    Listed { view: view.clone(), len: shown.len(), ops: shown.list.len(), counted, row: shown.anchor(at) }
+}
+
 /// The next op that a query matches. What lies ahead may not be read yet: then it is waited for,
 /// and nothing is gone round to before. Whoever does not want to wait cancels.
 fn search(desk: &Desk, query: &str, view: &View, mut seek: Seek, meter: &Meter) -> Result<Option<Spot>> {
     let wanted = filter(&*desk.workspace()?, query)?;
     loop {
-        let shown = desk.shown(view, meter)?;
+        let shown = desk.shown_further(view, meter)?;
         let list = &shown.list;
         let spot = shown.search(&wanted, seek, meter)?;
         if spot.is_some() || list.counted == Counted::All {

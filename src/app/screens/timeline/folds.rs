@@ -31,6 +31,20 @@ pub fn further(model: &mut Model, out: &mut Vec<Effect>) {
 
 /// The list has changed.
 pub fn listed(model: &mut Model, listed: Listed, out: &mut Vec<Effect>) {
+    let counted = listed.counted;
+    listed_so_far(model, listed, out);
+    // All has been read meanwhile.
+    let is_read = model.timeline.index.ready().is_some_and(|indexed| indexed.counted == Counted::All);
+    if is_read && counted == Counted::SoFar {
+        further(model, out);
+    } else if is_read && !model.timeline.view.folded && model.suspects.found.ready().is_some() {
+        // It was told op by op while it was worked out.
+        fold(model, out);
+    }
+}
+
+/// Some of the list is there; it is still being worked out.
+pub fn listed_so_far(model: &mut Model, listed: Listed, out: &mut Vec<Effect>) {
     let same = model.timeline.view == listed.view;
     let only_longer = same && !listed.view.folded;
     model.timeline.view = listed.view;
@@ -47,10 +61,8 @@ pub fn listed(model: &mut Model, listed: Listed, out: &mut Vec<Effect>) {
     if !only_longer {
         moving::jump(model, listed.row);
     }
-    // All has been read meanwhile.
-    let is_read = model.timeline.index.ready().is_some_and(|indexed| indexed.counted == Counted::All);
-    if is_read && listed.counted == Counted::SoFar {
-        further(model, out);
+    if let Some(pos) = model.timeline.goal {
+        moving::go_to(model, pos, out);
     }
 }
 

@@ -7,7 +7,7 @@ mod growing;
 mod moving;
 
 pub use demand::{demand, detail, forget, grown, shows_all, stale};
-pub use folds::{fold, listed};
+pub use folds::{fold, listed, listed_so_far};
 pub use growing::so_far;
 pub use moving::{go_to, place};
 
