@@ -49,6 +49,16 @@ pub fn motion(action: Action) -> Option<Motion> {
     })
 }
 
+/// Whether an action is about the op the cursor is on. Pressed while that is being searched for,
+/// it is meant for what is found.
+pub fn is_about_the_op(action: Action) -> bool {
+    use Action::*;
+    matches!(
+        action,
+        StopBefore | StopAfter | Open | Fold | Mark | History | Copy | SearchNext | SearchPrevious
+    )
+}
+
 /// Whether an action can be used, and if not, why.
 pub fn enabled(model: &Model, action: Action) -> Result<(), String> {
     use Action::*;

@@ -6,6 +6,7 @@ use super::live;
 use super::model::Model;
 use super::msg::Answer;
 use super::screens::{case, change, history, marks, preview, restore, snapshots, timeline};
+use super::update;
 use crate::domain::text::counted;
 use crate::domain::{Class, Error, Result};
 
@@ -29,6 +30,7 @@ pub fn part(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
     match answer {
         Answer::Documents(documents) => preview::part(model, documents),
         Answer::Indexed(indexed) => timeline::indexed(model, Ok(indexed), out),
+        Answer::Listed(listed) => timeline::listed_so_far(model, listed, out),
         _ => {}
     }
 }
@@ -43,7 +45,7 @@ fn arrived(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
             timeline::fold(model, out);
         }
         Answer::Listed(listed) => timeline::listed(model, listed, out),
-        Answer::Found(spot, among) => timeline::found(model, spot, among, out),
+        Answer::Found(spot, view) => timeline::found(model, spot, &view, out),
         Answer::Located(spot, among) => timeline::located(model, spot, among, out),
         Answer::Rows(page) => timeline::paged(model, page),
         Answer::Bars(bars) => model.timeline.bars.fill(Ok(bars)),
@@ -71,7 +73,11 @@ fn arrived(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
 fn lost(model: &mut Model, slot: Slot, error: Box<Error>, out: &mut Vec<Effect>) {
     match slot {
         Slot::Open => snapshots::opened(model, Err(error), out),
-        Slot::Index => timeline::indexed(model, Err(error), out),
+        Slot::Index => {
+            // Nothing more comes that it could wait for.
+            update::stop_search(model, out);
+            timeline::indexed(model, Err(error), out);
+        }
         Slot::Suspects => model.suspects.found.fill(Err(error)),
         // The list and the cursor stay as they are, and the rows that are there stay visible.
         Slot::Filter | Slot::Fold | Slot::Search | Slot::Locate | Slot::Rows | Slot::Grow => {}

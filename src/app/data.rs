@@ -96,8 +96,15 @@ pub struct Bars {
     pub axis: Axis,
     /// One row a bar.
     pub counts: Vec<[u32; OpKind::ALL.len()]>,
-    /// Of what.
-    pub counted: Counted,
+    /// Every op before this position is counted: what lies behind may not be read yet.
+    pub until: Position,
+}
+
+impl Bars {
+    /// Of what the bars are: what is in view may have been read long before all is.
+    pub fn counted(&self) -> Counted {
+        if self.axis.end() <= self.until { Counted::All } else { Counted::SoFar }
+    }
 }
 
 /// A text to read.

@@ -175,6 +175,11 @@ impl Jobs {
         current
     }
 
+    /// Nobody waits for the job of a slot any more; `false` = there is none.
+    pub fn forget(&mut self, slot: Slot) -> bool {
+        self.running.remove(&slot).is_some()
+    }
+
     /// The job in a slot.
     pub fn get(&self, slot: Slot) -> Option<&Running> {
         self.running.get(&slot)

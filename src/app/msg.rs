@@ -3,7 +3,7 @@
 use super::data::{Bars, Counted, Diff, Documents, Indexed, Opened, Outcome, StopFacts, Text};
 use super::document::{Change, Versions};
 use super::jobs::JobId;
-use super::list::{Listed, Page, Spot};
+use super::list::{Listed, Page, Spot, View};
 use super::live::LiveNews;
 use crate::domain::Result;
 use crate::domain::after::After;
@@ -62,8 +62,8 @@ pub enum Answer {
     Indexed(Indexed),
     Suspects(Vec<Burst>),
     Listed(Listed),
-    /// `None` = no op matches.
-    Found(Option<Spot>, Counted),
+    /// In this list; `None` = no op of it matches.
+    Found(Option<Spot>, View),
     /// `None` = there is none.
     Located(Option<Spot>, Counted),
     Rows(Page),

@@ -22,6 +22,8 @@ use crate::keys::{Action, Code, Key, Resolution};
 /// So many keys wait at most.
 const HELD: usize = 64;
 
+const SEARCH_STOPPED: &str = "the search was stopped";
+
 /// Takes one message.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let mut out = Vec::new();
@@ -32,8 +34,14 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
                 field.paste(&text);
             }
         }
-        Msg::Click(hit) => click(model, hit, &mut out),
-        Msg::Wheel(rows) => wheel(model, rows, &mut out),
+        Msg::Click(hit) => {
+            stop_search(model, &mut out);
+            click(model, hit, &mut out);
+        }
+        Msg::Wheel(rows) => {
+            stop_search(model, &mut out);
+            wheel(model, rows, &mut out);
+        }
         Msg::Resize(columns, rows) => model.size = (columns, rows),
         Msg::Now { ms, utc } => {
             model.now = ms;
@@ -84,24 +92,58 @@ fn is_on_its_way(model: &Model) -> bool {
     placed.into_iter().any(runs) || runs(Slot::Rows) && unseen
 }
 
-/// Takes a key, or lets it wait. Esc and Ctrl-c never wait: they end the waiting.
+/// Takes a key, or lets it wait. Esc and Ctrl-c never wait: they end the waiting. A search, which
+/// may take long, gives way to every key that is not meant for what it finds, and Esc ends only it.
 fn arrive(model: &mut Model, pressed: Key, out: &mut Vec<Effect>) {
-    let ends = pressed == Key::ctrl('c') || pressed == Key::plain(Code::Esc);
-    if !is_on_its_way(model) {
-        key(model, pressed, out);
-    } else if !ends {
-        if model.held.len() < HELD {
-            model.held.push(pressed);
-        }
-    } else {
-        let searching = model.jobs.get(Slot::Search).is_some();
+    let escapes = pressed == Key::plain(Code::Esc);
+    if escapes || pressed == Key::ctrl('c') {
         model.held.clear();
-        if searching && pressed != Key::ctrl('c') {
-            out.push(Effect::Cancel(Slot::Search));
+        if escapes && stop_search(model, out) {
+            model.say(SEARCH_STOPPED);
         } else {
             key(model, pressed, out);
         }
+        return;
     }
+    let searches = model.jobs.get(Slot::Search).is_some() && model.held.is_empty();
+    let gives_way = searches
+        && match meant(model, pressed) {
+            // Nothing is done yet, whatever it becomes.
+            Resolution::Begun | Resolution::Nothing => return key(model, pressed, out),
+            Resolution::Action(action) => !actions::is_about_the_op(action),
+        };
+    if gives_way {
+        stop_search(model, out);
+    }
+    if !is_on_its_way(model) {
+        key(model, pressed, out);
+        if gives_way && model.status.is_none() {
+            model.say(SEARCH_STOPPED);
+        }
+    } else if model.held.len() < HELD {
+        model.held.push(pressed);
+    }
+}
+
+/// What a key would do now, at the end of those before it or by itself.
+fn meant(model: &Model, pressed: Key) -> Resolution {
+    let contexts = contexts(model);
+    let keys: Vec<Key> = model.pressed.iter().copied().chain([pressed]).collect();
+    match model.keymap.resolve(&contexts, &keys) {
+        Resolution::Nothing => model.keymap.resolve(&contexts, &[pressed]),
+        resolution => resolution,
+    }
+}
+
+/// Nobody wants to know any more what is being searched for, nor waits for it; `false` = nothing
+/// is.
+pub fn stop_search(model: &mut Model, out: &mut Vec<Effect>) -> bool {
+    let searched = model.jobs.forget(Slot::Search);
+    if searched {
+        model.held.clear();
+        out.push(Effect::Cancel(Slot::Search));
+    }
+    searched
 }
 
 /// The first thing to do.

@@ -49,6 +49,28 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// The same in at most so many columns: `1234567` as `1.23 M` where there are fewer than nine. Cut,
+/// not rounded: there are at least as many.
+pub fn count_within(n: u64, columns: usize) -> String {
+    let long = count(n);
+    if long.len() <= columns || n < 1000 {
+        return long;
+    }
+    let (mut unit, mut sign) = (1, ' ');
+    for next in ['k', 'M', 'G', 'T', 'P', 'E'] {
+        if n / unit < 1000 {
+            break;
+        }
+        (unit, sign) = (unit * 1000, next);
+    }
+    let (whole, rest) = (n / unit, n % unit / (unit / 1000));
+    match whole {
+        0..=9 => format!("{whole}.{:02} {sign}", rest / 10),
+        10..=99 => format!("{whole}.{} {sign}", rest / 100),
+        _ => format!("{whole} {sign}"),
+    }
+}
+
 /// `1234567` as `1.2 MB` (powers of 1000).
 pub fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
@@ -92,5 +114,18 @@ mod tests {
         assert_eq!(bytes(1500), "1.5 kB");
         assert_eq!(bytes(999_960), "1.0 MB");
         assert_eq!(counted(1, "op"), "1 op");
+        for (n, columns, want) in [
+            (999_999, 7, "999,999"),
+            (1_234_567, 9, "1,234,567"),
+            (1_239_999, 8, "1.23 M"),
+            (12_399_999, 8, "12.3 M"),
+            (999_999_999, 8, "999 M"),
+            (999_999, 6, "999 k"),
+            (1_005_000, 6, "1.00 M"),
+            (u64::MAX, 8, "18.4 E"),
+            (999, 1, "999"),
+        ] {
+            assert_eq!(count_within(n, columns), want);
+        }
     }
 }

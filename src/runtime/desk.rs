@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -23,6 +24,9 @@ use crate::ops::memory::Memory;
 use crate::ops::{OpenOptions, Workspace};
 use crate::source::live::follow::{News, follow};
 
+/// How often it is told what a filter has found so far: most have found everything before.
+const PACE: Duration = Duration::from_millis(100);
+
 /// The folds of the list that a filter leaves.
 type FoldsOf = (Option<String>, Arc<Vec<Fold>>);
 
@@ -35,6 +39,8 @@ pub struct Desk {
     pub mongod: Option<PathBuf>,
     /// How much memory folds may take.
     pub memory: Memory,
+    /// How often it is told what a filter has found so far.
+    pub pace: Duration,
     /// The log of this run.
     log: Option<Arc<Log>>,
     workspace: Mutex<Option<Arc<Workspace>>>,
@@ -57,7 +63,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Desk {
     /// For these sources.
     pub fn new(open: OpenOptions, mongod: Option<PathBuf>, memory: Memory, log: Option<Arc<Log>>) -> Desk {
-        Desk { open, mongod, memory, log, ..Desk::default() }
+        Desk { open, mongod, memory, log, pace: PACE, ..Desk::default() }
     }
 
     /// Writes a line into the log of this run.
@@ -114,9 +120,19 @@ impl Desk {
         *lock(&self.folding) = None;
     }
 
-    /// A list as it is shown.
+    /// A list as it is shown, as far as it is known.
     pub fn shown(&self, view: &View, meter: &Meter) -> Result<Shown> {
         let list = self.list(view.filter.as_deref(), meter)?;
+        self.folded(list, view, meter)
+    }
+
+    /// The same with all that has been read by now.
+    pub fn shown_further(&self, view: &View, meter: &Meter) -> Result<Shown> {
+        let list = self.further(view.filter.as_deref(), meter, &mut |_| ())?;
+        self.folded(list, view, meter)
+    }
+
+    fn folded(&self, list: List, view: &View, meter: &Meter) -> Result<Shown> {
         let bursts = Arc::clone(&lock(&self.bursts));
         let open = view.open.clone();
         if !view.folded {
@@ -185,21 +201,46 @@ impl Desk {
         Ok(())
     }
 
-    /// All ops, or those that a filter leaves: as the last time, and what has been read
-    /// since.
+    /// All ops, or those that a filter leaves, as far as these are known: somebody may be filtering
+    /// just now. Where nobody has begun to, it is done.
     pub fn list(&self, text: Option<&str>, meter: &Meter) -> Result<List> {
+        match text.and_then(|text| self.known(text)) {
+            Some(known) => Ok(known.list(self.workspace()?.index_so_far(meter)?)),
+            None => self.further(text, meter, &mut |_| ()),
+        }
+    }
+
+    fn known(&self, text: &str) -> Option<Filtered> {
+        lock(&self.filtered).clone().filter(|known| known.text == text)
+    }
+
+    /// The same with all that has been read by now; what is found before it all is goes to `tell`.
+    pub fn further(&self, text: Option<&str>, meter: &Meter, tell: &mut dyn FnMut(List)) -> Result<List> {
         let workspace = self.workspace()?;
         let index = workspace.index_so_far(meter)?;
         let Some(text) = text else {
             // In this order: when it was complete before, its length is that of all.
             let counted = if index.is_complete() { Counted::All } else { Counted::SoFar };
-            return Ok(List { index, rows: None, counted });
+            let looked = index.len();
+            return Ok(List { index, rows: None, looked, counted });
         };
-        let known = lock(&self.filtered).clone().filter(|known| known.text == text);
-        let mut filtered = known.unwrap_or_else(|| Filtered::new(text));
-        filtered.go_on(&index, &filter(&workspace, text)?, meter)?;
-        *lock(&self.filtered) = Some(filtered.clone());
+        let mut filtered = self.known(text).unwrap_or_else(|| Filtered::new(text));
+        filtered.go_on(&index, &filter(&workspace, text)?, meter, self.pace, &mut |found| {
+            if !meter.is_cancelled() {
+                self.learn(found);
+                tell(found.list(Arc::clone(&index)));
+            }
+        })?;
+        self.learn(&filtered);
         Ok(filtered.list(index))
+    }
+
+    /// Keeps what a filter leaves, where nobody has found more of it meanwhile.
+    fn learn(&self, found: &Filtered) {
+        let mut known = lock(&self.filtered);
+        if known.as_ref().is_none_or(|known| known.text != found.text || found.knows_as_much_as(known)) {
+            *known = Some(found.clone());
+        }
     }
 }
 

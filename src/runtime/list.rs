@@ -3,15 +3,22 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::app::axis::Axis;
 use crate::app::data::Counted;
+use crate::app::effect::Direction;
 use crate::domain::op::{Op, OpKind};
 use crate::domain::progress::{Meter, Phase};
 use crate::domain::query::Filter;
 use crate::domain::{Position, Result};
 use crate::index::OpIndex;
 use crate::index::rows::Row;
+
+/// Telling what was found takes one part in so many of the time, and is put off for that to so many
+/// times the usual at most.
+const TELLING: u32 = 8;
+const RARELY: u32 = 20;
 
 /// Ops counted by kind, in the order of [`OpKind::ALL`].
 type Kinds = [u32; OpKind::ALL.len()];
@@ -23,14 +30,24 @@ pub struct List {
     pub index: Arc<OpIndex>,
     /// The rows of the index that are in the list, in order; `None` = all of them.
     pub rows: Option<Arc<Vec<u64>>>,
-    /// Of what it is a list.
+    /// How many rows of the index were looked at for it: what lies behind is not in it yet.
+    pub looked: u64,
+    /// Whether that is all there is.
     pub counted: Counted,
 }
 
 impl List {
     /// How many ops it has.
     pub fn len(&self) -> u64 {
-        self.rows.as_ref().map_or(self.index.len(), |rows| rows.len() as u64)
+        self.rows.as_ref().map_or(self.looked, |rows| rows.len() as u64)
+    }
+
+    /// Every op before this position that belongs into the list is in it.
+    pub fn until(&self) -> Position {
+        match (self.counted, self.looked.checked_sub(1).and_then(|last| self.index.row(last))) {
+            (Counted::All, _) => Position::MAX,
+            (Counted::SoFar, last) => last.map_or(Position::MIN, |last| last.pos),
+        }
     }
 
     /// The first row at or behind a position; the length where there is none.
@@ -88,22 +105,25 @@ impl List {
     }
 
     /// The next row that a filter matches, or the one before, but for those to skip; goes round
-    /// at the end.
+    /// at the end, once that is known to be the end.
     pub fn search(
         &self,
         filter: &Filter,
-        from: u64,
-        forward: bool,
+        seek: Seek,
         skip: &dyn Fn(u64) -> bool,
         meter: &Meter,
     ) -> Result<Option<u64>> {
         meter.enter(Phase::Fold, self.index.len());
-        let Some(here) = self.global(from) else { return Ok(None) };
-        if forward {
-            return match self.first(filter, here + 1, skip, meter)? {
-                Some(row) => Ok(Some(row)),
-                None => self.first(filter, 0, skip, meter),
-            };
+        let Some(here) = self.global(seek.from) else { return Ok(None) };
+        if seek.direction == Direction::Forward {
+            let from = seek.looked.max(here + 1);
+            meter.add(from, 0);
+            let ahead = self.first(filter, from, skip, meter)?;
+            if ahead.is_some() || self.counted == Counted::SoFar {
+                return Ok(ahead);
+            }
+            meter.enter(Phase::Fold, self.index.len());
+            return self.first(filter, 0, skip, meter);
         }
         let (mut before, mut last) = (None, None);
         self.index.search(filter, 0, meter, &mut |row| {
@@ -117,7 +137,10 @@ impl List {
             let enough = row >= here && before.is_some();
             Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
-        Ok(before.or(last))
+        Ok(match self.counted {
+            Counted::All => before.or(last),
+            Counted::SoFar => before,
+        })
     }
 
     /// The first row of the list that a filter matches, from a row of the index on.
@@ -137,6 +160,17 @@ impl List {
     }
 }
 
+/// Where to search from.
+#[derive(Debug, Clone, Copy)]
+pub struct Seek {
+    /// The row one is on.
+    pub from: u64,
+    /// Which way.
+    pub direction: Direction,
+    /// Searching forward, the rows of the index below were looked at before.
+    pub looked: u64,
+}
+
 /// The rows of the index that a filter leaves, as far as they are known.
 #[derive(Clone, Default)]
 pub struct Filtered {
@@ -154,15 +188,34 @@ impl Filtered {
         Filtered { text: text.to_owned(), ..Filtered::default() }
     }
 
-    /// Looks at what has been indexed since.
-    pub fn go_on(&mut self, index: &OpIndex, filter: &Filter, meter: &Meter) -> Result<()> {
+    /// Looks at what has been indexed since. What is found until then is told every now and then,
+    /// in its order; the more there is to tell, the less often.
+    pub fn go_on(
+        &mut self,
+        index: &OpIndex,
+        filter: &Filter,
+        meter: &Meter,
+        every: Duration,
+        tell: &mut dyn FnMut(&Filtered),
+    ) -> Result<()> {
         if self.is_all {
             return Ok(());
         }
         meter.enter(Phase::Fold, index.len());
+        meter.add(self.next, 0);
         let mut found = Vec::new();
+        let (mut told, mut wait) = (Instant::now(), every);
         let searched = index.search(filter, self.next, meter, &mut |row| {
             found.push(row);
+            if told.elapsed() >= wait {
+                meter.check("filtering")?;
+                let begun = Instant::now();
+                Arc::make_mut(&mut self.rows).append(&mut found);
+                self.next = row + 1;
+                tell(self);
+                told = Instant::now();
+                wait = ((told - begun) * TELLING).clamp(every, every * RARELY);
+            }
             Ok(ControlFlow::Continue(()))
         })?;
         if !found.is_empty() {
@@ -172,9 +225,14 @@ impl Filtered {
         Ok(())
     }
 
+    /// Whether it knows at least as much as another one of the same.
+    pub fn knows_as_much_as(&self, other: &Filtered) -> bool {
+        self.is_all || !other.is_all && self.next >= other.next
+    }
+
     /// The list of them.
     pub fn list(&self, index: Arc<OpIndex>) -> List {
         let counted = if self.is_all { Counted::All } else { Counted::SoFar };
-        List { index, rows: Some(Arc::clone(&self.rows)), counted }
+        List { index, rows: Some(Arc::clone(&self.rows)), looked: self.next, counted }
     }
 }

@@ -13,6 +13,8 @@ mod keeping;
 mod list;
 pub mod log;
 mod looks;
+#[cfg(test)]
+mod partial_tests;
 mod past;
 mod preview;
 mod restoring;

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::list::List;
+use super::list::{List, Seek};
+use crate::app::data::Counted;
 use crate::app::folding::{Folding, Place, Shown as Is};
 use crate::app::list::{Anchor, Folded, Line, Spot};
 use crate::domain::burst::Burst;
@@ -121,21 +122,25 @@ impl Shown {
 
     /// The next op that a filter matches, or the one before; goes round at the end. A folded burst
     /// whose first op matches is one match; of any other the op itself is.
-    pub fn search(&self, filter: &Filter, from: u64, forward: bool, meter: &Meter) -> Result<Option<Spot>> {
-        let Some(here) = self.row_behind(from) else { return Ok(None) };
+    ///
+    /// `seek` is about rows as they are shown.
+    pub fn search(&self, filter: &Filter, seek: Seek, meter: &Meter) -> Result<Option<Spot>> {
+        let Some(here) = self.row_behind(seek.from) else { return Ok(None) };
         let folds = self.folding.as_ref().map_or(&[][..], |folding| folding.folds());
         let closed = |fold: &usize| folds.get(*fold).is_some_and(|fold| !self.open.contains(&fold.number));
-        let own = match self.is(from) {
+        let own = match self.is(seek.from) {
             Some(Is::Heading(fold)) if closed(&fold) => folds.get(fold),
             _ => None,
         };
         let skip = |row: u64| own.is_some_and(|own| own.holds(row));
         let matches =
             |row: u64| -> Result<bool> { Ok(self.list.with(row, |op| op.matches(filter))?.unwrap_or(false)) };
-        let Some(found) = self.list.search(filter, here, forward, &skip, meter)? else {
+        let Some(found) = self.list.search(filter, Seek { from: here, ..seek }, &skip, meter)? else {
             // Nothing but the burst one is on.
             return Ok(match own {
-                Some(own) if matches(own.first())? => Some(self.spot(own.first())),
+                Some(own) if self.list.counted == Counted::All && matches(own.first())? => {
+                    Some(self.spot(own.first()))
+                }
                 _ => None,
             });
         };

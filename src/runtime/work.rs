@@ -5,10 +5,12 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use super::desk::{Desk, filter};
+use super::list::Seek;
+use super::shown::Shown;
 use super::{keeping, past, preview};
 use crate::app::data::{Bars, Base, Counted, Indexed, Opened, StopFacts, Target, Text};
 use crate::app::effect::{Direction, RestoreRequest};
-use crate::app::list::{Listed, Page};
+use crate::app::list::{Anchor, Listed, Page, Spot, View};
 use crate::app::{Answer, Work, values};
 use crate::domain::progress::Meter;
 use crate::domain::stop::other_tools;
@@ -23,6 +25,8 @@ use crate::target::find_mongod;
 
 /// How often it is told how much of the oplog can be looked at.
 const LOOK: Duration = Duration::from_millis(250);
+/// How soon for the first time; and how often is looked for what somebody waits for.
+const SOON: Duration = Duration::from_millis(50);
 
 /// Answers one question; parts of the answer that are there before it go to `tell`.
 pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) -> Result<Answer> {
@@ -54,21 +58,18 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) ->
             Ok(Answer::Suspects(bursts))
         }
         Work::List { view, at } => {
-            let shown = desk.shown(view, meter)?;
-            let counted = shown.list.counted;
+            let shown = listed(desk, view, *at, meter, tell)?;
             // What is noted is the whole number.
-            let query = view.filter.as_deref().filter(|_| counted == Counted::All);
+            let query = view.filter.as_deref().filter(|_| shown.counted == Counted::All);
             if let Some(query) = query.filter(|text| desk.is_new_filter(text)) {
-                findings::search(&*desk.workspace()?, query, shown.list.len(), false)?;
+                findings::search(&*desk.workspace()?, query, shown.ops, false)?;
             }
-            let (len, ops, row) = (shown.len(), shown.list.len(), shown.anchor(*at));
-            Ok(Answer::Listed(Listed { view: view.clone(), len, ops, counted, row }))
+            Ok(Answer::Listed(shown))
         }
         Work::Search { query, view, from, direction } => {
-            let wanted = filter(&*desk.workspace()?, query)?;
-            let shown = desk.shown(view, meter)?;
-            let spot = shown.search(&wanted, *from, *direction == Direction::Forward, meter)?;
-            Ok(Answer::Found(spot, shown.list.counted))
+            let spot =
+                search(desk, query, view, Seek { from: *from, direction: *direction, looked: 0 }, meter)?;
+            Ok(Answer::Found(spot, view.clone()))
         }
         Work::Locate { view, pos } => {
             let shown = desk.shown(view, meter)?;
@@ -80,7 +81,8 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) ->
         }
         Work::Bars { filter, axis } => {
             let list = desk.list(filter.as_deref(), meter)?;
-            Ok(Answer::Bars(Bars { axis: *axis, counts: list.bars(axis), counted: list.counted }))
+            let until = list.until();
+            Ok(Answer::Bars(Bars { axis: *axis, counts: list.bars(axis), until }))
         }
         Work::Detail { view, row } => {
             let shown = desk.shown(view, meter)?;
@@ -121,21 +123,70 @@ pub fn answer(desk: &Desk, work: &Work, meter: &Meter, tell: &dyn Fn(Answer)) ->
     }
 }
 
-/// Completes the index, and tells how much there is to look at every now and then.
+/// The list as it is to be shown. While somebody waits for all of it, what is found is told, every
+/// op by itself: bursts are folded where the whole is known.
+fn listed(desk: &Desk, view: &View, at: Anchor, meter: &Meter, tell: &dyn Fn(Answer)) -> Result<Listed> {
+    let plain = View { folded: false, open: Default::default(), ..view.clone() };
+    let mut told = false;
+    desk.further(view.filter.as_deref(), meter, &mut |list| {
+        told = true;
+        let shown = Shown { list, folding: None, bursts: Default::default(), open: Default::default() };
+        tell(Answer::Listed(of(&shown, &plain, at)));
+    })?;
+    let view = if told { &plain } else { view };
+    desk.shown(view, meter).map(|shown| of(&shown, view, at))
+}
+
+fn of(shown: &Shown, view: &View, at: Anchor) -> Listed {
+    let counted = shown.list.counted;
+    Listed { view: view.clone(), len: shown.len(), ops: shown.list.len(), counted, row: shown.anchor(at) }
+}
+
+/// The next op that a query matches. What lies ahead may not be read yet: then it is waited for,
+/// and nothing is gone round to before. Whoever does not want to wait cancels.
+fn search(desk: &Desk, query: &str, view: &View, mut seek: Seek, meter: &Meter) -> Result<Option<Spot>> {
+    let wanted = filter(&*desk.workspace()?, query)?;
+    loop {
+        let shown = desk.shown_further(view, meter)?;
+        let list = &shown.list;
+        let spot = shown.search(&wanted, seek, meter)?;
+        if spot.is_some() || list.counted == Counted::All {
+            return Ok(spot);
+        }
+        seek.looked = list.looked;
+        loop {
+            list.index.wait_beyond(u64::MAX, SOON);
+            meter.check("searching")?;
+            // Backwards there is nothing to look at before the end is there.
+            if list.index.is_complete() || seek.direction == Direction::Forward {
+                break;
+            }
+        }
+    }
+}
+
+/// Completes the index, and tells how much there is to look at: at once what is left from before,
+/// and every now and then.
 fn read(index: &OpIndex, meter: &Meter, tell: &dyn Fn(Answer)) -> Result<()> {
+    let mut told = 0;
+    let mut say = || {
+        let (all, ops) = (index.is_complete(), index.len());
+        if !all && ops > told {
+            told = ops;
+            tell(Answer::Indexed(Indexed { ops, counted: Counted::SoFar }));
+        }
+    };
+    say();
     std::thread::scope(|scope| {
         let (building, ended) = mpsc::channel::<()>();
         let built = scope.spawn(move || {
             let _ends_with_it = building;
             index.complete(meter)
         });
-        let mut told = 0;
-        while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-            let ops = index.len();
-            if ops > told {
-                told = ops;
-                tell(Answer::Indexed(Indexed { ops, counted: Counted::SoFar }));
-            }
+        let mut wait = SOON;
+        while ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+            say();
+            wait = LOOK;
         }
         built.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })

@@ -13,7 +13,7 @@
 //! burst still stands out. A quiet lane is magnified, but ten times at most: one command must not
 //! look like a mass delete.
 
-use super::canvas::{Align, Canvas};
+use super::canvas::{Align, Canvas, width};
 use super::glyphs::{Glyph, at_least, bar};
 use super::theme::Role;
 use crate::app::axis::Axis;
@@ -21,7 +21,7 @@ use crate::app::data::{Bars, Counted, Opened};
 use crate::app::view::{Area, GUTTER, LANES};
 use crate::app::{Hit, Model};
 use crate::domain::op::OpKind;
-use crate::domain::text::count;
+use crate::domain::text::count_within;
 
 /// The sign and the look of a kind.
 pub fn look(kind: OpKind) -> (&'static str, Role) {
@@ -58,13 +58,20 @@ pub fn draw(c: &mut Canvas, model: &Model, area: Area, lane: u16) {
             role,
         );
         let total: u64 = counts.iter().map(|n| u64::from(*n)).sum();
-        let text = match bars.map(|bars| bars.counted) {
+        let room = GUTTER.1 - 1;
+        let text = match bars.map(Bars::counted) {
             None => String::new(),
-            Some(Counted::All) => count(total),
-            Some(Counted::SoFar) => format!("{}{}", at_least(c.charset), count(total)),
+            Some(Counted::All) => count_within(total, usize::from(room)),
+            Some(Counted::SoFar) => {
+                let mark = at_least(c.charset);
+                format!("{mark}{}", count_within(total, usize::from(room - width(mark))))
+            }
         };
-        c.cell(area.x + GUTTER.0 + axis.bars, label, GUTTER.1 - 1, &text, Role::Dim, Align::Right);
+        c.cell(area.x + GUTTER.0 + axis.bars, label, room, &text, Role::Dim, Align::Right);
         y += lane;
+    }
+    if let Some(bars) = bars {
+        unread(c, bars, Area { x: area.x + GUTTER.0, y: area.y, w: axis.bars, h: lane * LANES }, lane);
     }
     let strip = Area { x: area.x + GUTTER.0, y, w: axis.bars, h: 1 };
     c.text(area.x, y, GUTTER.0, "marks", Role::Dim);
@@ -102,6 +109,20 @@ fn draw_lane(c: &mut Canvas, area: Area, counts: &[u32], most: u32, role: Role) 
                 c.text(x, area.y + row, 1, text, role);
             }
         }
+    }
+}
+
+/// What is not read yet: no bar there does not mean no op.
+fn unread(c: &mut Canvas, bars: &Bars, area: Area, lane: u16) {
+    const WORDS: &str = " not read yet ";
+    let Some(from) = (0..area.w).find(|n| bars.axis.edge(*n) >= bars.until) else { return };
+    let rule = c.glyph(Glyph::Rule);
+    let (x, wide) = (area.x + from, area.w - from);
+    for y in (area.y..area.y + area.h).skip(usize::from(lane - 1)).step_by(usize::from(lane.max(1))) {
+        c.text(x, y, wide, &rule.repeat(usize::from(wide)), Role::Dim);
+    }
+    if wide > width(WORDS) + 2 {
+        c.text(x + 2, area.y + lane - 1, width(WORDS), WORDS, Role::Dim);
     }
 }
 
@@ -153,7 +174,7 @@ pub fn marks(c: &mut Canvas, model: &Model, opened: &Opened, axis: Axis, strip: 
 fn labels(c: &mut Canvas, axis: Axis, strip: Area) {
     let mut free = 0;
     for (n, text) in axis.labels() {
-        let wide = super::canvas::width(&text);
+        let wide = width(&text);
         if n >= free && n + wide <= strip.w {
             c.text(strip.x + n, strip.y, wide, &text, Role::Dim);
             free = n + wide + 1;

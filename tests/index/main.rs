@@ -8,3 +8,4 @@ mod naive;
 mod recorded;
 mod reopening;
 mod searching;
+mod told;

@@ -155,6 +155,21 @@ impl Fake {
         if self.unread.is_empty() { Counted::All } else { Counted::SoFar }
     }
 
+    /// Whether the answer may lie in what has not been read yet.
+    pub fn waits_for_more(&self, work: &Work) -> bool {
+        let Work::Search { query, view, from, direction } = work else { return false };
+        if self.unread.is_empty() {
+            return false;
+        }
+        let (shown, hits) = (self.shown(view).unwrap(), self.list(Some(query)).unwrap());
+        let from = shown.op_of(*from);
+        let hit = |at: usize| hits.iter().any(|op| std::ptr::eq(*op, shown.ops[at]));
+        match direction {
+            Direction::Forward => !ahead(from, shown.ops.len()).any(hit),
+            Direction::Backward => !(0..from).any(hit),
+        }
+    }
+
     pub fn answer(&self, work: &Work) -> Result<Answer> {
         let name = format!("{work:?}");
         if let Some(fails) = self.fails.iter().find(|f| name.starts_with(**f)) {
@@ -185,11 +200,11 @@ impl Fake {
                 let hit = |at: &usize| hits.iter().any(|op| std::ptr::eq(*op, list[*at]));
                 let found = match direction {
                     Direction::Forward => {
-                        (from + 1..list.len()).chain(0..=from.min(list.len() - 1)).find(hit)
+                        ahead(from, list.len()).chain(0..=from.min(list.len() - 1)).find(hit)
                     }
                     Direction::Backward => (0..from).rev().chain((from..list.len()).rev()).find(hit),
                 };
-                Answer::Found(found.map(|at| shown.spot(at)), self.counted())
+                Answer::Found(found.map(|at| shown.spot(at)), view.clone())
             }
             Work::Locate { view, pos } => Answer::Located(self.shown(view)?.locate(*pos), self.counted()),
             Work::Rows { view, start, count } => {
@@ -203,7 +218,8 @@ impl Fake {
                         counts[usize::from(bar)][kind] += 1;
                     }
                 }
-                Answer::Bars(Bars { axis: *axis, counts, counted: self.counted() })
+                let until = self.unread.first().map_or(Position::MAX, |op| op.pos);
+                Answer::Bars(Bars { axis: *axis, counts, until })
             }
             Work::Detail { view, row } => {
                 let list = self.shown(view)?;
@@ -402,6 +418,10 @@ impl Fake {
             notes: vec!["users and roles are kept aside".into()],
         })
     }
+}
+
+fn ahead(from: usize, len: usize) -> std::ops::Range<usize> {
+    from + 1..len.max(from + 1)
 }
 
 fn bursts() -> Vec<Burst> {

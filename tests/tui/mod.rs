@@ -81,7 +81,12 @@ impl Driver {
                     self.waiting.retain(|(other, _)| other.slot != job.slot);
                     self.waiting.push_back((job, work));
                 }
-                other => self.done.push(other),
+                other => {
+                    if let Effect::Cancel(slot) = other {
+                        self.waiting.retain(|(job, _)| job.slot != slot);
+                    }
+                    self.done.push(other);
+                }
             }
         }
     }
@@ -112,7 +117,8 @@ impl Driver {
     /// Answers everything that is waited for, from now on at once.
     pub fn answer_all(&mut self) {
         self.answers = true;
-        while let Some((job, work)) = self.waiting.pop_front() {
+        let can = |d: &Self| d.waiting.iter().position(|(_, work)| !d.fake.waits_for_more(work));
+        while let Some((job, work)) = can(self).and_then(|at| self.waiting.remove(at)) {
             let answer = self.fake.answer(&work);
             let effects = app::update(&mut self.model, Msg::Job(job, JobEvent::Ended(answer)));
             self.take(effects);

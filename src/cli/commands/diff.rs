@@ -56,6 +56,9 @@ pub fn run(args: &DiffArgs, mut config: Config) -> Result<()> {
         for document in &found.documents {
             out.json(&output::diff_document(document))?;
         }
+        if let Some(more) = more(&found, request.limit) {
+            eprintln!("{more}");
+        }
     } else {
         print(&found, if written.is_some() { 0 } else { request.limit }, &mut out)?;
         if let Some((path, lines)) = written {
@@ -113,10 +116,16 @@ fn print(found: &Diff, limit: usize, out: &mut Out) -> Result<()> {
         out.line("")?;
         show(document, out)?;
     }
-    if found.limited && limit > 0 {
-        out.line(format_args!("\nmore documents differ; --limit N shows more than {limit}"))?;
+    match more(found, limit) {
+        Some(more) => out.line(format_args!("\n{more}")),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// That the documents shown are not all there are.
+fn more(found: &Diff, limit: usize) -> Option<String> {
+    (found.limited && limit > 0)
+        .then(|| format!("more documents differ; --limit N shows more than {}", count(limit as u64)))
 }
 
 fn show(document: &DocumentDiff, out: &mut Out) -> Result<()> {

@@ -31,6 +31,20 @@ pub fn further(model: &mut Model, out: &mut Vec<Effect>) {
 
 /// The list has changed.
 pub fn listed(model: &mut Model, listed: Listed, out: &mut Vec<Effect>) {
+    let counted = listed.counted;
+    listed_so_far(model, listed, out);
+    // All has been read meanwhile.
+    let is_read = model.timeline.index.ready().is_some_and(|indexed| indexed.counted == Counted::All);
+    if is_read && counted == Counted::SoFar {
+        further(model, out);
+    } else if is_read && !model.timeline.view.folded && model.suspects.found.ready().is_some() {
+        // It was told op by op while it was worked out.
+        fold(model, out);
+    }
+}
+
+/// Some of the list is there; it is still being worked out.
+pub fn listed_so_far(model: &mut Model, listed: Listed, out: &mut Vec<Effect>) {
     let same = model.timeline.view == listed.view;
     let only_longer = same && !listed.view.folded;
     model.timeline.view = listed.view;
@@ -47,10 +61,8 @@ pub fn listed(model: &mut Model, listed: Listed, out: &mut Vec<Effect>) {
     if !only_longer {
         moving::jump(model, listed.row);
     }
-    // All has been read meanwhile.
-    let is_read = model.timeline.index.ready().is_some_and(|indexed| indexed.counted == Counted::All);
-    if is_read && listed.counted == Counted::SoFar {
-        further(model, out);
+    if let Some(pos) = model.timeline.goal {
+        moving::go_to(model, pos, out);
     }
 }
 
@@ -72,6 +84,12 @@ pub fn show(model: &mut Model, spot: Spot, out: &mut Vec<Effect>) {
             list(model, view, Anchor::Op(spot.op), out);
         }
     }
+}
+
+/// Goes to an op of the list without folds, or to the heading that hides it.
+pub fn at(model: &mut Model, op: u64, out: &mut Vec<Effect>) {
+    let view = model.timeline.view.clone();
+    list(model, view, Anchor::Op(op), out);
 }
 
 /// Opens or closes the burst one is on or in.

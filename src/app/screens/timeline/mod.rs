@@ -7,7 +7,7 @@ mod growing;
 mod moving;
 
 pub use demand::{demand, detail, forget, grown, shows_all, stale};
-pub use folds::{fold, listed};
+pub use folds::{fold, listed, listed_so_far};
 pub use growing::so_far;
 pub use moving::{go_to, place};
 
@@ -122,18 +122,23 @@ pub fn paged(model: &mut Model, page: Page) {
     model.timeline.stale = false;
 }
 
-/// A search has come to an end.
-pub fn found(model: &mut Model, spot: Option<Spot>, among: Counted, out: &mut Vec<Effect>) {
+/// A search in this list has come to an end.
+pub fn found(model: &mut Model, spot: Option<Spot>, view: &View, out: &mut Vec<Effect>) {
     match spot {
+        Some(_) if model.timeline.filter() != view.filter.as_deref() => {}
         Some(spot) => {
             model.timeline.goal = None;
-            folds::show(model, spot, out);
+            if model.timeline.view == *view {
+                folds::show(model, spot, out);
+            } else {
+                // Its bursts have been folded meanwhile: rows are others now.
+                folds::at(model, spot.op, out);
+            }
         }
         None => {
             let text = model.timeline.search.clone().unwrap_or_default();
             let within = if model.timeline.filter().is_some() { " within the filter" } else { "" };
-            let so_far = growing::so_far(among);
-            model.say(format!("no op{so_far} matches {text}{within}"));
+            model.say(format!("no op matches {text}{within}"));
         }
     }
 }
@@ -162,12 +167,15 @@ pub fn typed(
         Purpose::GoTo => {
             let last = model.opened.value().and_then(|o| o.last).unwrap_or(Position::MIN);
             let pos = goto::parse(text, model.timeline.at, last)?;
-            go_to(model, pos, out);
+            go_to(model, pos.min(last), out);
             let there = match model.timeline.counted {
                 Counted::All => "at",
                 Counted::SoFar => "to",
             };
-            model.say(format!("{there} {} ({pos})", pos.time()));
+            model.say(match pos > last {
+                true => format!("the oplog ends before that: {there} {} ({last})", last.time()),
+                false => format!("{there} {} ({pos})", pos.time()),
+            });
         }
         Purpose::Filter if text.is_empty() => clear_filter(model, out),
         Purpose::Filter => {
