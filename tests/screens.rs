@@ -135,6 +135,18 @@ fn scenes() -> Vec<Scene> {
             d
         }),
         scene("suspects.full", |s| keys(s, "3 j")),
+        scene("suspects.empty-dropped", |s| {
+            let mut d = Driver::waiting(s);
+            d.fake.drop_of_nothing();
+            d.answer_all();
+            d.press("3 Enter");
+            if s.0 < 100 {
+                d.press("3 G");
+            } else {
+                d.press("] ]");
+            }
+            d
+        }),
         scene("suspects.failed", |s| failing(s, "Suspects", "3")),
         scene("stop.loading", |s| loading(s, DELETE, "s")),
         scene("stop.full", |s| keys(s, "Enter ] s")),

@@ -356,6 +356,21 @@ fn a_search_ends_with_the_reading_it_waits_for() {
     assert!(d.done.contains(&Effect::Cancel(Slot::Search)));
 }
 
+/// All of nothing is no hundred percent.
+#[test]
+fn a_collection_that_went_without_a_document_is_said_to_have_had_none() {
+    let mut d = Driver::waiting(SIZE);
+    d.fake.drop_of_nothing();
+    d.answer_all();
+    d.press("Enter ] ]");
+    let text = d.text();
+    assert!(text.contains("collection dropped in shop.drafts, no document known of"), "{text}");
+    d.press("3");
+    let text = d.text();
+    let line = text.lines().find(|line| line.contains("shop.drafts")).unwrap();
+    assert!(!line.contains('%'), "{line}");
+}
+
 #[test]
 fn the_stop_moves_by_one_op_and_names_its_neighbours() {
     let mut d = Driver::ready(SIZE);

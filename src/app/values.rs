@@ -4,7 +4,9 @@
 use serde_json::{Map, Value};
 
 use super::data::Text;
+use crate::domain::burst::Burst;
 use crate::domain::diff::{CollectionDiff, DocumentDiff, Fate, FieldDiff};
+use crate::domain::text::counted;
 
 /// A value on one line.
 pub fn short(value: &Value) -> String {
@@ -277,6 +279,16 @@ pub fn collection(change: &CollectionDiff) -> Text {
         }
     }
     Text { lines: out }
+}
+
+/// How many documents a burst touched, and how much of its collection that is; `of` says it where
+/// there is room. A collection that goes may have been empty, or have held what nothing known
+/// tells of.
+pub fn touched(burst: &Burst, of: &str) -> String {
+    match burst.documents {
+        0 => "no document known of".to_owned(),
+        n => format!("{} ({:.0} %{of})", counted(n, "document"), burst.share * 100.0),
+    }
 }
 
 /// The whole difference as canonical Extended JSON.

@@ -118,6 +118,25 @@ impl Fake {
         }
     }
 
+    /// One suspect more, the least: a collection goes that held nothing.
+    pub fn drop_of_nothing(&mut self) {
+        let first = self.bursts[0].first;
+        let at = self.ops.iter().find(|op| op.pos.secs > first.secs + 3600).unwrap().pos;
+        self.bursts.push(Burst {
+            kind: OpKind::Command,
+            what: "collection dropped".into(),
+            ns: Namespace::parse("shop.drafts"),
+            first: at,
+            last: at,
+            time: at.time(),
+            documents: 0,
+            share: 1.0,
+            stop: at,
+            seconds: 0,
+            ..self.bursts[0].clone()
+        });
+    }
+
     fn list(&self, filter: Option<&str>) -> Result<Vec<&Op>> {
         let Some(text) = filter else { return Ok(self.ops.iter().collect()) };
         let first = self.opened.first.unwrap_or(Position::MIN);

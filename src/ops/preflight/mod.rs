@@ -172,14 +172,19 @@ fn able(
 fn roomy(state: &dyn State, folder: &Path, overhead: u64) -> Result<String> {
     let needed = state.collections().iter().fold(overhead, |sum, spec| sum.saturating_add(spec.bytes));
     let free = free_space(folder)?;
-    let says = format!("up to {} will be written where {} are free", bytes(needed), bytes(free));
     if needed.saturating_add(FREE_FLOOR) <= free {
-        return Ok(says);
+        // Read before a restore and behind it.
+        return Ok(format!("up to {} to write, {} free before it", bytes(needed), bytes(free)));
     }
     Error::inexact(
         "checking the free space for",
         format!("{:?}", folder.display().to_string()),
-        format!("{says}, of which {} are to stay free", bytes(FREE_FLOOR)),
+        format!(
+            "up to {} are to be written where {} are free, of which {} are to stay free",
+            bytes(needed),
+            bytes(free),
+            bytes(FREE_FLOOR)
+        ),
     )
     .hint("free some space, name a folder on another disk, or restore less with --ns.")
     .err()

@@ -9,7 +9,7 @@ use crate::domain::after::{After, Counts};
 use crate::domain::op::Op;
 use crate::domain::text::{count, counted, visible};
 use crate::keys::{Action, Context};
-use crate::ui::canvas::Canvas;
+use crate::ui::canvas::{Canvas, width};
 use crate::ui::overlays::boxed;
 use crate::ui::states;
 use crate::ui::theme::Role;
@@ -93,9 +93,9 @@ fn lines(model: &Model, room: u16, most: usize) -> Vec<Line> {
     }
     let tools = tools(model);
     // What follows matters more than what other tools call the stop.
-    let room = most.saturating_sub(out.len());
+    let rows = most.saturating_sub(out.len());
     match &model.choice.after {
-        Loadable::Ready(after) => out.extend(after_lines(after, room, tools.len() + 1)),
+        Loadable::Ready(after) => out.extend(after_lines(after, room, rows, tools.len() + 1)),
         other => {
             let mark = match facts.counted {
                 Counted::All => "",
@@ -120,9 +120,9 @@ fn lines(model: &Model, room: u16, most: usize) -> Vec<Line> {
     out
 }
 
-/// What follows the stop in at most `room` lines, of which `tools` are left free where there are
-/// more namespaces than one.
-fn after_lines(after: &After, room: usize, tools: usize) -> Vec<Line> {
+/// What follows the stop in at most `rows` lines of `room` columns, of which `tools` are left free
+/// where there are more namespaces than one.
+fn after_lines(after: &After, room: u16, rows: usize, tools: usize) -> Vec<Line> {
     let total = &after.total;
     let mut out: Vec<Line> = Vec::new();
     let ops = |n| counted(n, "op");
@@ -153,7 +153,7 @@ fn after_lines(after: &After, room: usize, tools: usize) -> Vec<Line> {
     });
     let mut names: Vec<_> = after.namespaces.iter().collect();
     names.sort_by_key(|ns| (std::cmp::Reverse(ns.counts.operations), ns.ns.to_string()));
-    let free = room.saturating_sub(out.len());
+    let free = rows.saturating_sub(out.len());
     let fit = if free > tools { (free - tools).max(1) } else { free }.min(NAMESPACES);
     let all = names.len();
     let cut = all > fit;
@@ -162,9 +162,16 @@ fn after_lines(after: &After, room: usize, tools: usize) -> Vec<Line> {
     let shown: Vec<(String, &Counts)> = shown.zip(names.iter().map(|found| &found.counts)).collect();
     let wide = shown.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(NAME);
     let incident = after.incident.is_some();
-    let line =
-        |(name, counts): &(String, &Counts)| ("", by_namespace(&format!("{name:<wide$}"), counts, incident));
-    out.extend(shown.iter().map(line));
+    let lines = |documents: bool| -> Vec<Line> {
+        let line = |(name, counts): &(String, &Counts)| {
+            ("", by_namespace(&format!("{name:<wide$}"), counts, incident, documents))
+        };
+        shown.iter().map(line).collect()
+    };
+    let fits = |(_, pieces): &Line| pieces.iter().map(|(text, _)| width(text)).sum::<u16>() <= room;
+    let whole = lines(true);
+    // How many documents it is in all stands above.
+    out.extend(if whole.iter().all(fits) { whole } else { lines(false) });
     if cut && fit > 0 {
         let text = format!("and {} more", counted((all - shown.len()) as u64, "namespace"));
         out.push(("", vec![(text, Role::Dim)]));
@@ -172,7 +179,7 @@ fn after_lines(after: &After, room: usize, tools: usize) -> Vec<Line> {
     out
 }
 
-fn by_namespace(ns: &str, counts: &Counts, incident: bool) -> Vec<(String, Role)> {
+fn by_namespace(ns: &str, counts: &Counts, incident: bool, documents: bool) -> Vec<(String, Role)> {
     let bad = match (counts.incident_operations, incident) {
         (_, false) => String::new(),
         (0, true) => " ".repeat(18),
@@ -180,7 +187,8 @@ fn by_namespace(ns: &str, counts: &Counts, incident: bool) -> Vec<(String, Role)
     };
     let good = match counts.good_operations {
         0 => String::new(),
-        n => format!("{:>9} good on {}", count(n), counted(counts.good_documents, "document")),
+        n if documents => format!("{:>9} good on {}", count(n), counted(counts.good_documents, "document")),
+        n => format!("{:>9} good", count(n)),
     };
     vec![(format!("{ns} "), Role::Dim), (bad, Role::Goes), (good, Role::Text)]
 }

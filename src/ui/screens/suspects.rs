@@ -84,7 +84,12 @@ fn one(c: &mut Canvas, burst: &Burst, area: Area) {
     let (sign, role) = look(burst.kind);
     let x = c.cell(2, y, 20, &burst.time.replace('T', " "), Role::Text, Align::Left);
     let x = c.cell(x, y, 9, &count(burst.documents), role, Align::Right);
-    let x = c.cell(x, y, 7, &format!("{:.0} %", burst.share * 100.0), Role::Text, Align::Right) + 2;
+    let share = match burst.documents {
+        // All of nothing: its number does not say how bad it is.
+        0 => "-".to_owned(),
+        _ => format!("{:.0} %", burst.share * 100.0),
+    };
+    let x = c.cell(x, y, 7, &share, Role::Text, Align::Right) + 2;
     let x = c.cell(x, y, namespace(area), &burst.ns.to_string(), Role::Text, Align::Left) + 1;
     let x = c.pieces(x, y, area.w.saturating_sub(x), &[(sign, role), (" ", role), (&burst.what, role)]);
     let secs = burst.last.secs.saturating_sub(burst.first.secs);

@@ -210,15 +210,13 @@ fn detail(c: &mut Canvas, model: &Model, area: Area) {
 fn burst_facts(c: &mut Canvas, model: &Model, folded: &Folded, area: Area) {
     let burst = &folded.burst;
     let (_, role) = look(burst.kind);
-    let share =
-        format!("{} ({:.0} % of the collection)", counted(burst.documents, "document"), burst.share * 100.0);
     let local = |pos| {
         model.local_time(pos).map_or(String::new(), |local| format!("  local {}", local.replace('T', " ")))
     };
     let mut lines = vec![
         ("", burst.what.clone(), role),
         ("on", burst.ns.to_string(), Role::Text),
-        ("about", share, Role::Text),
+        ("about", values::touched(burst, " of the collection"), Role::Text),
         ("ops", format!("{}, {}", count(folded.ops), took(folded)), Role::Text),
         ("from", format!("{}  {}{}", burst.first, burst.first.time(), local(burst.first)), Role::Text),
         ("to", format!("{}  {}{}", burst.last, burst.last.time(), local(burst.last)), Role::Text),

@@ -7,7 +7,7 @@ use crate::app::data::Counted;
 use crate::app::effect::{Effect, Work};
 use crate::app::model::Model;
 use crate::app::window::Motion;
-use crate::app::{actions, jobs::Slot, update, view};
+use crate::app::{actions, jobs::Slot, update, values, view};
 use crate::domain::Position;
 use crate::domain::text::{count, counted};
 use crate::keys::Action;
@@ -61,13 +61,12 @@ fn to_suspect(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
     let Some(burst) = found else { return };
     let place = model.suspects.bursts().iter().position(|b| b == burst).unwrap_or_default();
     let text = format!(
-        "suspect {} of {}: {} in {}, {} ({:.0} %)",
+        "suspect {} of {}: {} in {}, {}",
         place + 1,
         model.suspects.bursts().len(),
         burst.what,
         burst.ns,
-        counted(burst.documents, "document"),
-        burst.share * 100.0
+        values::touched(burst, "")
     );
     let pos = burst.first;
     model.say(text);
