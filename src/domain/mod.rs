@@ -12,7 +12,6 @@ pub mod diff_filter;
 pub mod error;
 pub mod how;
 pub mod marks;
-pub mod mix;
 pub mod names;
 pub mod namespace;
 pub mod op;

@@ -2,7 +2,7 @@
 //! strings, and reads a name once.
 
 use super::Namespace;
-use super::mix::Map;
+use foldhash::HashMap as Map;
 
 /// The number of a namespace in some [`Names`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

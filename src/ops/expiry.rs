@@ -3,11 +3,11 @@
 //! can be held against it: 20 to 40 bytes for each such document, whatever memory there is.
 
 use super::deeds::document_hash;
-use crate::domain::mix::Map;
 use crate::engine::bson::{Doc, EMPTY, Elem, kind};
 use crate::engine::build::Builder;
 use crate::engine::entry::EntryKind;
 use crate::engine::update::{NewFieldOrder, Update, apply, classify};
+use foldhash::HashMap as Map;
 
 /// Whether a document had expired when it was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,9 @@
 //! How many different numbers there are among many, in as much memory as there is: with too
 //! little of it they are gone through several times, each time for a part of them.
 
-use crate::domain::mix::spread;
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
 
 /// The least room that makes sense.
 const LEAST: usize = 4;
@@ -63,7 +65,8 @@ impl Distinct {
         numbers: &impl Fn() -> I,
         bits: u32,
     ) -> Option<u64> {
-        let part_of = |number: u64| spread(number).checked_shr(u64::BITS - bits).unwrap_or(0);
+        let part_of =
+            |number: u64| FixedState::default().hash_one(number).checked_shr(u64::BITS - bits).unwrap_or(0);
         let mut sum = 0;
         for part in 0..1u64 << bits {
             // Stops at the first that is too many.

@@ -9,9 +9,9 @@ use super::open::{Key, Member, Open, PAUSE_SECS};
 use super::overflow::{Overflow, Records};
 use super::{Act, Burst, Closed, FEW, Shape, judge};
 use crate::domain::Result;
-use crate::domain::mix::Map;
 use crate::domain::names::{Names, NsId};
 use crate::domain::position::Position;
+use foldhash::HashMap as Map;
 
 /// How often groups that nothing can join any more are closed.
 const SWEEP_EVERY: u64 = 1 << 16;

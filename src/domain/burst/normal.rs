@@ -5,8 +5,8 @@
 use super::overflow::{Chunk, Records, WORDS, words};
 use super::{Closed, Shape};
 use crate::domain::Result;
-use crate::domain::mix::Map;
 use crate::domain::names::NsId;
+use foldhash::HashMap as Map;
 
 /// Traffic beside an act is known where it was seen in at least this many other seconds.
 const KNOWN_SECONDS: u64 = 60;

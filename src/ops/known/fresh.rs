@@ -1,6 +1,6 @@
 //! Documents that were inserted not long ago, as many of them as there is room for.
 
-use crate::domain::mix::Map;
+use foldhash::HashMap as Map;
 
 /// A document inserted less than this many seconds ago has not been there for long.
 const FRESH_SECS: u32 = 600;

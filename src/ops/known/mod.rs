@@ -5,11 +5,14 @@ mod coll;
 mod commands;
 mod fresh;
 
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+
 use super::Workspace;
 use super::deeds::{Deed, deeds};
 use super::expiry::Expired;
 use crate::domain::burst::{Act, Author, Shape};
-use crate::domain::mix::spread;
 use crate::domain::names::{Names, NsId};
 use crate::domain::op::OpKind;
 use crate::domain::{Namespace, Position, Result};
@@ -185,7 +188,7 @@ impl<'w> Known<'w> {
         }
         let Some(key) = deed.key else { return Ok(None) };
         let secs = deed.pos.secs;
-        let fresh_key = key ^ spread(ns.index() as u64 + 1);
+        let fresh_key = key ^ FixedState::default().hash_one(ns.index());
         let dates = self.dates;
         let coll = self.coll(ns);
         let documents_before = coll.documents;
