@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::Workspace;
 use super::acts::Acts;
-use super::deeds::deeds;
+use super::ahead::ahead;
+use super::deeds::{Deed, Placed, placed};
 use super::known::Dates;
 use super::memory::Memory;
 use super::rows::{Row, rows};
@@ -24,6 +25,9 @@ const QUIET_SECS: u32 = 3;
 
 /// An act that goes on at a stop is looked for from so many seconds before it.
 const BACK_SECS: u32 = 120;
+
+/// The log is read in stretches, in seconds: this one first, then twice as much each time.
+const FIRST_SECS: u32 = 2 * BACK_SECS;
 
 /// The act that begins at this bound, or began before it and goes on: what the first operation
 /// left out is part of. `None` when that is a write like any other.
@@ -45,20 +49,25 @@ pub fn incident_at(
     let from = Position::new(pos.secs.saturating_sub(BACK_SECS), 0);
     let mut acts = Acts::new(workspace, Dates::Ignored, memory);
     acts.advance(from)?;
-    let mut last = pos.secs;
-    for entry in workspace.oplog.entries(from, Position::MAX) {
-        let entry = entry?;
-        let now = entry.at.pos;
-        if now.secs > last.saturating_add(QUIET_SECS) {
-            break;
-        }
-        meter.check("looking for the incident")?;
-        for deed in deeds(entry).iter() {
-            let Some(act) = acts.take(deed)? else { continue };
-            if now >= pos && is_like(&act, acts.names(), &ns, kind) {
-                last = last.max(now.secs);
+    let (mut last, mut quiet) = (pos.secs, false);
+    let mut range = from..later(from, FIRST_SECS);
+    while !quiet && range.start <= workspace.last() {
+        ahead(workspace, range.clone(), meter, placed, |Placed { pos: now, deeds, .. }| {
+            quiet |= now.secs > last.saturating_add(QUIET_SECS);
+            if quiet {
+                return Ok(());
             }
-        }
+            meter.check("looking for the incident")?;
+            for deed in deeds.iter() {
+                let Some(act) = acts.take(deed)? else { continue };
+                if now >= pos && is_like(&act, acts.names(), &ns, kind) {
+                    last = last.max(now.secs);
+                }
+            }
+            Ok(())
+        })?;
+        let twice = 2 * (range.end.secs - range.start.secs);
+        range = range.end..later(range.end, twice);
     }
     let holds =
         |burst: &Burst| burst.first <= pos && pos <= burst.last && burst.kind == kind && covers(burst, &ns);
@@ -67,6 +76,11 @@ pub fn incident_at(
     // Of several the one that begins here, else the largest.
     bursts.sort_by_key(|burst| (burst.first != pos, u64::MAX - burst.documents));
     Ok(bursts.into_iter().next())
+}
+
+/// So many seconds later, or the end of time.
+fn later(pos: Position, secs: u32) -> Position {
+    pos.secs.checked_add(secs).map_or(Position::MAX, |secs| Position::new(secs, 0))
 }
 
 fn is_like(act: &Act, names: &Names, ns: &Namespace, kind: OpKind) -> bool {
@@ -81,10 +95,9 @@ fn covers(burst: &Burst, ns: &Namespace) -> bool {
         || burst.kind == OpKind::Command && burst.ns.db == ns.db
 }
 
-fn is_of(burst: &Burst, row: &Row<'_>, ns: Option<&Namespace>) -> bool {
-    let pos = row.entry.at.pos;
-    let during = burst.first <= pos && pos <= burst.last;
-    during && burst.kind == row.kind && ns.is_some_and(|ns| covers(burst, ns))
+fn is_of(burst: &Burst, deed: &Deed<'_>, ns: Option<&Namespace>) -> bool {
+    let during = burst.first <= deed.pos && deed.pos <= burst.last;
+    during && burst.kind == deed.kind && ns.is_some_and(|ns| covers(burst, ns))
 }
 
 /// The namespace of an operation that counts as a write of somebody.
@@ -103,11 +116,11 @@ struct Users {
 
 impl Users {
     /// The one of an operation, if it counts.
-    fn of(&mut self, row: &Row<'_>) -> Option<NsId> {
-        if row.kind == OpKind::Noop {
+    fn of(&mut self, deed: &Deed<'_>) -> Option<NsId> {
+        if deed.kind == OpKind::Noop {
             return None;
         }
-        let id = self.names.id(&row.ns);
+        let id = self.names.id(&deed.ns);
         let new = self.names.all().get(self.count.len()..).unwrap_or_default();
         self.count.extend(new.iter().map(|ns| ns.treatment() == Treatment::User));
         self.count.get(id.index()).copied().unwrap_or(false).then_some(id)
@@ -133,13 +146,12 @@ pub fn after(
     let memory = memory.part(3);
     let (mut any, mut of_incident) = (keys(workspace, memory), keys(workspace, memory));
     let mut good = keys(workspace, memory);
-    for entry in workspace.oplog.entries(bound, until) {
-        let entry = entry?;
-        meter.add(1, entry.raw.bytes().len() as u64);
+    ahead(workspace, bound..until, meter, placed, |Placed { bytes, deeds, .. }| {
+        meter.add(1, bytes);
         meter.check("counting what follows the stop")?;
-        for row in rows(&entry) {
-            let Some(id) = users.of(&row) else { continue };
-            let in_incident = incident.as_ref().is_some_and(|burst| is_of(burst, &row, users.name(id)));
+        for deed in deeds.iter() {
+            let Some(id) = users.of(deed) else { continue };
+            let in_incident = incident.as_ref().is_some_and(|burst| is_of(burst, deed, users.name(id)));
             let counts = all.entry(id).or_default();
             counts.operations += 1;
             let (operations, keys) = if in_incident {
@@ -148,12 +160,13 @@ pub fn after(
                 (&mut counts.good_operations, &mut good)
             };
             *operations += 1;
-            if let Some(key) = row.entry.id().map(DocKey::of) {
+            if let Some(key) = deed.key {
                 keys.insert(id.number(), key)?;
                 any.insert(id.number(), key)?;
             }
         }
-    }
+        Ok(())
+    })?;
     let (any, of_incident, good) = (any.counts()?, of_incident.counts()?, good.counts()?);
     let documents = |counts: &BTreeMap<u32, u64>, id: NsId| counts.get(&id.number()).copied().unwrap_or(0);
     let mut total = Counts::default();
@@ -199,19 +212,18 @@ pub fn written_again(
 ) -> Result<Documents> {
     let mut users = Users::default();
     let (mut touched, mut again) = (keys(workspace, memory.part(2)), keys(workspace, memory.part(2)));
-    for entry in workspace.oplog.entries(incident.first, until) {
-        let entry = entry?;
+    ahead(workspace, incident.first..until, meter, placed, |Placed { deeds, .. }| {
         meter.check("looking for conflicts")?;
-        for row in rows(&entry) {
-            let Some(key) = row.entry.id().map(DocKey::of) else { continue };
-            let Some(id) = users.of(&row) else { continue };
+        for deed in deeds.iter() {
+            let (Some(key), Some(id)) = (deed.key, users.of(deed)) else { continue };
             let (group, ns) = (id.number(), users.name(id));
-            if is_of(incident, &row, ns) {
+            if is_of(incident, deed, ns) {
                 touched.insert(group, key)?;
             } else if ns.is_some_and(|ns| covers(incident, ns)) && touched.contains(group, key)? {
                 again.insert(group, key)?;
             }
         }
-    }
+        Ok(())
+    })?;
     Ok(Documents { users, keys: again })
 }

@@ -11,7 +11,7 @@ use super::shape::shape_of;
 use crate::domain::Position;
 use crate::domain::burst::Shape;
 use crate::domain::op::OpKind;
-use crate::engine::bson::{Doc, Elem};
+use crate::engine::bson::Doc;
 use crate::engine::entry::{Entry, EntryKind};
 use crate::engine::key::DocKey;
 
@@ -30,8 +30,8 @@ pub struct Deed<'a> {
     pub ns: Cow<'a, str>,
     /// The change it makes, as far as that does not depend on what is there.
     pub shape: Shape,
-    /// The document, as a hash.
-    pub key: Option<u64>,
+    /// The document.
+    pub key: Option<DocKey>,
     /// The session, as a hash.
     pub session: Option<u64>,
     /// The transaction, as a hash.
@@ -56,7 +56,7 @@ impl<'a> Deed<'a> {
             o: entry.o,
             ns,
             shape,
-            key: entry.id().map(document_hash),
+            key: entry.id().map(DocKey::of),
             session: entry.lsid.map(session_hash),
             transaction: txn.map(|txn| xxh3_64(txn.as_bytes())),
             from_migrate: entry.from_migrate,
@@ -66,11 +66,6 @@ impl<'a> Deed<'a> {
     fn of_row(row: Row<'a>) -> Self {
         Deed::new(&row.entry, row.kind, row.ns, row.txn.as_deref())
     }
-}
-
-/// The document with an `_id`, within its collection.
-pub fn document_hash(id: Elem<'_>) -> u64 {
-    DocKey::of(id).bits() as u64
 }
 
 /// The session of a raw `lsid`.
@@ -96,6 +91,22 @@ impl<'a> Deref for Deeds<'a> {
             Deeds::Many(deeds) => deeds,
         }
     }
+}
+
+/// An entry with its operations.
+#[derive(Debug)]
+pub struct Placed<'a> {
+    /// Where it is.
+    pub pos: Position,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// What it does.
+    pub deeds: Deeds<'a>,
+}
+
+/// An entry with its operations.
+pub fn placed(entry: Entry<'_>) -> Placed<'_> {
+    Placed { pos: entry.at.pos, bytes: entry.raw.bytes().len() as u64, deeds: deeds(entry) }
 }
 
 /// The operations of an entry.

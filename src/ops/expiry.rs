@@ -2,10 +2,10 @@
 //! TTL index the indexed date is kept, from the snapshot and from every write, so that a delete
 //! can be held against it: 20 to 40 bytes for each such document, whatever memory there is.
 
-use super::deeds::document_hash;
 use crate::engine::bson::{Doc, EMPTY, Elem, kind};
 use crate::engine::build::Builder;
 use crate::engine::entry::EntryKind;
+use crate::engine::key::DocKey;
 use crate::engine::update::{NewFieldOrder, Update, apply, classify};
 use foldhash::HashMap as Map;
 
@@ -95,14 +95,15 @@ impl Ttl {
 
     /// A document as the snapshot has it; what a write said is newer.
     pub fn read(&mut self, doc: Doc<'_>) {
-        if let Some(key) = doc.get("_id").map(document_hash) {
+        if let Some(key) = doc.get("_id").map(DocKey::of) {
             let dated = dated(doc, &self.path);
-            self.dates.entry(key).or_insert(dated.into());
+            self.dates.entry(key.bits() as u64).or_insert(dated.into());
         }
     }
 
     /// Follows a write of a document. For a delete: whether it had expired at that second.
-    pub fn write(&mut self, kind: EntryKind, key: u64, o: Doc<'_>, secs: u32) -> Expired {
+    pub fn write(&mut self, kind: EntryKind, key: DocKey, o: Doc<'_>, secs: u32) -> Expired {
+        let key = key.bits() as u64;
         match kind {
             EntryKind::Insert => {
                 self.dates.insert(key, dated(o, &self.path).into());
@@ -217,7 +218,7 @@ mod tests {
         let mut ttl = Ttl::of(Doc::new(&spec).unwrap()).unwrap();
         let mut take = |bytes: &[u8]| {
             let entry = Entry::parse(Doc::new(bytes).unwrap()).unwrap();
-            ttl.write(entry.kind, document_hash(entry.id().unwrap()), entry.o, 1000)
+            ttl.write(entry.kind, DocKey::of(entry.id().unwrap()), entry.o, 1000)
         };
         writes.iter().for_each(|write| assert_eq!(take(write), Expired::Unknown));
         take(&entry("d", doc! { "_id": 1 }))

@@ -5,13 +5,12 @@
 use super::Workspace;
 use super::acts::Acts;
 use super::ahead::ahead;
-use super::deeds::{Deeds, deeds, session_hash};
+use super::deeds::{Placed, placed, session_hash};
 use super::known::Dates;
 use super::memory::Memory;
 use super::rows::{rows, session};
 use crate::domain::burst::Burst;
 use crate::domain::{Position, Result, progress::Meter, progress::Phase};
-use crate::engine::entry::Entry;
 
 /// The bursts that look like damage, the worst first.
 pub fn suspects(workspace: &Workspace, meter: &Meter) -> Result<Vec<Burst>> {
@@ -20,17 +19,13 @@ pub fn suspects(workspace: &Workspace, meter: &Meter) -> Result<Vec<Burst>> {
     Ok(bursts)
 }
 
-fn placed_deeds(entry: Entry<'_>) -> (Position, Deeds<'_>) {
-    (entry.at.pos, deeds(entry))
-}
-
 /// All bursts: those that look like damage first, the worst first; then the ordinary ones, each
 /// with its reason, in order. The dates of documents that expire are held beside that memory.
 pub fn bursts(workspace: &Workspace, memory: Memory, meter: &Meter) -> Result<Vec<Burst>> {
     meter.enter(Phase::Fold, workspace.oplog.len());
     let mut unreported = 0;
     let mut acts = Acts::new(workspace, Dates::Followed, memory);
-    ahead(workspace, Position::MIN..Position::MAX, meter, placed_deeds, |(pos, deeds)| {
+    ahead(workspace, Position::MIN..Position::MAX, meter, placed, |Placed { pos, deeds, .. }| {
         acts.advance(pos)?;
         deeds.iter().try_for_each(|deed| acts.take(deed).map(|_| ()))?;
         unreported += 1;

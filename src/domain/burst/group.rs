@@ -14,7 +14,7 @@ use crate::domain::position::Position;
 use foldhash::HashMap as Map;
 
 /// How often groups that nothing can join any more are closed.
-const SWEEP_EVERY: u64 = 1 << 16;
+const SWEEP_EVERY: u64 = 1 << 14;
 
 /// About the most memory that one open act takes, and each of its operations, while they grow.
 const OPEN_COST: usize = 512;

@@ -188,7 +188,8 @@ impl<'w> Known<'w> {
         }
         let Some(key) = deed.key else { return Ok(None) };
         let secs = deed.pos.secs;
-        let fresh_key = key ^ FixedState::default().hash_one(ns.index());
+        let document = key.bits() as u64;
+        let fresh_key = document ^ FixedState::default().hash_one(ns.index());
         let dates = self.dates;
         let coll = self.coll(ns);
         let documents_before = coll.documents;
@@ -223,7 +224,7 @@ impl<'w> Known<'w> {
             }
             _ => deed.shape,
         };
-        Ok(Some(Act { documents_before, key, marked, ..self.base_act(deed, ns, shape) }))
+        Ok(Some(Act { documents_before, key: document, marked, ..self.base_act(deed, ns, shape) }))
     }
 
     fn author(&mut self, deed: &Deed<'_>, ns: NsId) -> Author {
