@@ -2,6 +2,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
+#[path = "tui/leaving.rs"]
+mod leaving;
 #[path = "tui/term.rs"]
 mod term;
 

@@ -7,10 +7,11 @@ mod tui;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use pitstop::app::live::LiveNews;
 use pitstop::app::{Answer, Effect, JobEvent, Msg, Work};
-use pitstop::domain::Error;
+use pitstop::domain::{Error, Position};
 use pitstop::ui::{Charset, GLYPHS, Palette, at_least};
-use tui::fake::{Fake, outcome, readings};
+use tui::fake::{DAY, Fake, outcome, readings};
 use tui::{Driver, golden, svg};
 
 const SIZES: [(u16, u16); 3] = [(60, 16), (80, 24), (140, 45)];
@@ -75,6 +76,17 @@ fn broken_restore(size: (u16, u16)) -> Driver {
     let error = Error::failed("starting mongod", "/usr/bin/mongod", "no space left on the device")
         .hint("free 2.1 GB in /cases, or restore to another place.");
     d.send(Msg::Job(job, JobEvent::Ended(error.err())));
+    d
+}
+
+/// How far a live source is secured by now.
+const NEW: Position = Position { secs: DAY + 86_400, inc: 3 };
+
+/// What is told of a live source, over the timeline.
+fn live(size: (u16, u16), told: &[LiveNews]) -> Driver {
+    let mut d = keys(size, "Enter");
+    d.model.start.source = "mongodb://db1.example.net,db2.example.net/".into();
+    told.iter().for_each(|news| d.send(Msg::Live(news.clone())));
     d
 }
 
@@ -238,6 +250,16 @@ fn scenes() -> Vec<Scene> {
             }
             d
         }),
+        scene("live.following", |s| live(s, &[LiveNews::Here(NEW)])),
+        scene("live.lost", |s| live(s, &[LiveNews::Here(NEW), LiveNews::Lost("connection refused".into())])),
+        scene("live.back", |s| {
+            live(s, &[LiveNews::Here(NEW), LiveNews::Lost("connection refused".into()), LiveNews::Back])
+        }),
+        scene("live.ended", |s| {
+            let error = Error::refused("following the source", "shop0", "it is another set now");
+            live(s, &[LiveNews::Here(NEW), LiveNews::Ended(Box::new(error))])
+        }),
+        scene("live.behind", |s| live(s, &[LiveNews::Here(NEW), LiveNews::Behind])),
         scene("plan.loading", |s| loading(s, "Enter ] s d", "r")),
         scene("plan.full", |s| keys(s, "Enter ] s r")),
         scene("plan.failed", |s| failing(s, "Plan", "Enter ] s r")),

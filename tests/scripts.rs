@@ -356,6 +356,26 @@ fn a_search_ends_with_the_reading_it_waits_for() {
     assert!(d.done.contains(&Effect::Cancel(Slot::Search)));
 }
 
+/// That something cannot be told exactly is an answer, and no error.
+#[test]
+fn what_cannot_be_told_exactly_did_not_go_wrong() {
+    use pitstop::domain::Error;
+    let inexact = Error::inexact("rebuilding the document", "1791943247:1", "the snapshot was being taken");
+    let failed = Error::failed("rebuilding the document", "1791943247:1", "the disk is gone");
+    for (error, wrong) in [(inexact, 0), (failed, 1)] {
+        let mut d = Driver::ready(SIZE);
+        d.press("Enter ] k k");
+        d.answers = false;
+        d.press("Enter");
+        let (job, _) = d.waiting.iter().find(|(job, _)| job.slot == Slot::Change).cloned().unwrap();
+        let cause = error.cause.clone();
+        d.send(Msg::Job(job, JobEvent::Ended(error.err())));
+        assert!(d.text().contains(&cause), "it is said where it was asked for: {}", d.text());
+        assert_eq!(d.model.mishaps.len(), wrong, "{cause}");
+        assert_eq!(d.model.status.is_some(), wrong > 0);
+    }
+}
+
 /// All of nothing is no hundred percent.
 #[test]
 fn a_collection_that_went_without_a_document_is_said_to_have_had_none() {

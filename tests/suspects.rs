@@ -243,3 +243,48 @@ fn an_ordinary_day_has_no_suspect_and_damage_in_its_midst_is_one() {
     assert_eq!(of(&found, "shop.users")[0]["what"], "documents replaced");
     assert!(of(&found, "shop.import")[0]["what"].as_str().unwrap().contains("inserted not long before"));
 }
+
+/// A drop says itself how much went: no snapshot is needed for that. Nothing dropped is no damage.
+#[test]
+fn a_drop_is_ranked_by_what_it_took() {
+    let server = Server::replica_set();
+    let client = server.client();
+    let fill = |coll: &str, n: i32| {
+        let documents: Vec<Document> = (0..n).map(|n| doc! { "_id": n }).collect();
+        server.run("shop", doc! { "insert": coll, "documents": documents });
+    };
+    fill("large", 700);
+    fill("small", 7);
+    fill("target", 30);
+    fill("moved", 1);
+    server.run("shop", doc! { "create": "empty" });
+    let begun = last_entry(&client);
+    for coll in ["empty", "small", "large"] {
+        server.run("shop", doc! { "drop": coll });
+        // Drops of one moment are acts of their own all the same.
+        fill("other", 64);
+        server.run("shop", doc! { "delete": "other", "deletes": [{ "q": {}, "limit": 0 }] });
+    }
+    let rename = doc! { "renameCollection": "shop.moved", "to": "shop.target", "dropTarget": true };
+    server.run("admin", rename);
+    let machine = Machine::new();
+    let file = machine.state().join("oplog.bson");
+    slice(&client, begun, &file);
+    let file = file.display().to_string();
+    let found = machine.json(&["suspects", &file, "--json"]);
+    let gone: Vec<(&str, u64, f64)> = found
+        .iter()
+        .filter(|line| line["kind"] == "command")
+        .map(|line| {
+            let (documents, share) = (line["documents"].as_u64().unwrap(), line["share"].as_f64().unwrap());
+            (line["ns"].as_str().unwrap(), documents, share)
+        })
+        .collect();
+    let want =
+        [("shop.large", 700, 1.0), ("shop.target", 30, 1.0), ("shop.small", 7, 1.0), ("shop.empty", 0, 0.0)];
+    assert_eq!(gone, want);
+    assert_eq!(found.last().unwrap()["ns"], "shop.empty");
+    let text = machine.run(&["suspects", &file]).out;
+    let line = text.lines().find(|line| line.contains("shop.empty")).unwrap();
+    assert!(!line.contains('%') && !line.contains("document"), "{line}");
+}

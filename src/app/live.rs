@@ -79,7 +79,7 @@ pub fn told(model: &mut Model, news: LiveNews) {
                 .hint("stops across this gap cannot be reached."),
         ),
         LiveNews::Behind => {
-            model.say("the member that answers has nothing as new as what is secured: it lags, or an election took it back");
+            model.say("the member that answers is behind what is secured: a lag, or a rollback");
         }
         LiveNews::Ended(error) => {
             live.state = State::Ended;

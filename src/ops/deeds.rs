@@ -38,6 +38,8 @@ pub struct Deed<'a> {
     pub transaction: Option<u64>,
     /// Whether a chunk migration wrote it.
     pub from_migrate: bool,
+    /// How many documents went with a collection: the server notes it (`o2.numRecords`).
+    pub records: Option<u64>,
 }
 
 impl<'a> Deed<'a> {
@@ -60,6 +62,10 @@ impl<'a> Deed<'a> {
             session: entry.lsid.map(session_hash),
             transaction: txn.map(|txn| xxh3_64(txn.as_bytes())),
             from_migrate: entry.from_migrate,
+            records: entry
+                .o2
+                .filter(|_| kind == OpKind::Command)
+                .and_then(|o2| u64::try_from(o2.get("numRecords")?.as_i64()?).ok()),
         }
     }
 

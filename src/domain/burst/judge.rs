@@ -18,7 +18,8 @@ const DENSER: f64 = 4.0;
 /// Documents an act is about, and the share of its collection that they are.
 fn extent(act: &Closed) -> (u64, f64) {
     if goes(act) {
-        return (act.before, 1.0);
+        // All of nothing is nothing.
+        return (act.before, if act.before > 0 { 1.0 } else { 0.0 });
     }
     let share = act.documents as f64 / act.before.max(act.documents).max(1) as f64;
     (act.documents, share.min(1.0))

@@ -62,7 +62,8 @@ impl Known<'_> {
                 if command.name == b"dropDatabase" {
                     self.drop_database(ns);
                 }
-                return Ok(Some(Act { documents_before: gone.documents, ..act }));
+                let documents_before = deed.records.unwrap_or(gone.documents);
+                return Ok(Some(Act { documents_before, ..act }));
             }
             b"renameCollection" => return Ok(self.rename(deed, ns)),
             _ => {}
@@ -87,6 +88,7 @@ impl Known<'_> {
         moved.temporary &= o.get("stayTemp").is_some_and(|e| e.is_truthy());
         let over = std::mem::replace(self.coll(to), moved);
         o.get("dropTarget").filter(|e| e.as_bool() != Some(false))?;
-        Some(Act { documents_before: over.documents, author, ..self.base_act(deed, to, Shape::Overwrite) })
+        let documents_before = deed.records.unwrap_or(over.documents);
+        Some(Act { documents_before, author, ..self.base_act(deed, to, Shape::Overwrite) })
     }
 }

@@ -91,7 +91,9 @@ async fn at_once(uri: &str, root: &Path, meter: &Meter) -> Result<Secured> {
     let paths: Vec<PathBuf> = closed.into_iter().map(|c| c.path).collect();
     slices.extend(Folder::read(&paths, meter)?);
     let window = window(&connection, &slices).await?;
-    let reach = window.as_ref().map_or_else(String::new, |w| format!("; {}", w.describe()));
+    // It stays on the screens while the set goes on: so it is said when that was.
+    let reach =
+        window.as_ref().map_or_else(String::new, |w| format!("; at {}, {}", w.newest.time(), w.describe()));
     let place = folder.path().display();
     let taken = if entries == 0 {
         format!("the oplog of {:?} is secured in {place}, nothing new", set.name)
