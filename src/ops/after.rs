@@ -66,7 +66,7 @@ pub fn incident_at(
             }
             Ok(())
         })?;
-        let twice = 2 * (range.end.secs - range.start.secs);
+        let twice = (range.end.secs - range.start.secs).saturating_mul(2);
         range = range.end..later(range.end, twice);
     }
     let holds =
