@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod growing;
 mod made;
 mod naive;
 mod recorded;
