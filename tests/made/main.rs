@@ -10,6 +10,7 @@ mod common;
 mod kit;
 
 mod cutting;
+mod few;
 mod refused;
 mod shapes;
 mod world;

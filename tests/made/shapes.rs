@@ -5,7 +5,7 @@ use bson::{Binary, Bson, Document, doc};
 
 use crate::world::{Came, NS, before, entry, inner, session, whole};
 
-fn apply_ops(inc: u32, ops: Vec<Document>, more: Document) -> Document {
+pub fn apply_ops(inc: u32, ops: Vec<Document>, more: Document) -> Document {
     let mut o = doc! { "applyOps": ops };
     let mut outside = doc! {};
     for (name, value) in more {
@@ -19,7 +19,7 @@ fn apply_ops(inc: u32, ops: Vec<Document>, more: Document) -> Document {
     entry
 }
 
-fn with(mut a: Document, b: Document) -> Document {
+pub fn with(mut a: Document, b: Document) -> Document {
     a.extend(b);
     a
 }

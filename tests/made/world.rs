@@ -87,8 +87,8 @@ pub fn whole(entries: &[Document]) -> Result<Came> {
     before(u32::MAX, entries)
 }
 
-/// The same, with some entries passed over.
-pub fn skipping(skip: &[u32], bound: u32, entries: &[Document]) -> Result<Came> {
+/// The snapshot and these entries, opened; it is there as long as what it lies in.
+pub fn open(entries: &[Document]) -> Result<((Folder, tempfile::TempDir), Workspace)> {
     let folder = Folder::new();
     let first = entry(EDGE, "n", "", doc! { "msg": "the window" }, doc! {});
     let base: Vec<u8> = (1..=3).flat_map(|n| bytes(&doc! { "_id": n, "n": n })).collect();
@@ -104,6 +104,12 @@ pub fn skipping(skip: &[u32], bound: u32, entries: &[Document]) -> Result<Came> 
         accept_unproven: vec![],
     };
     let workspace = Workspace::open(&options, &Meter::default())?;
+    Ok(((folder, case), workspace))
+}
+
+/// The same, with some entries passed over.
+pub fn skipping(skip: &[u32], bound: u32, entries: &[Document]) -> Result<Came> {
+    let (_place, workspace) = open(entries)?;
     let skip: BTreeSet<_> = skip.iter().map(|&inc| pos(inc)).collect();
     let options = WalkOptions { skip, ..WalkOptions::default() };
     let held = come(&workspace, bound, &options);

@@ -201,7 +201,8 @@ impl<'w> Pair<'_, 'w> {
         let documents =
             |state: &Folded<'_>, at: usize| state.collections().get(at).map_or(0, |s| s.documents);
         let most = documents(self.then, then).max(documents(self.now, now));
-        let parts = most.saturating_mul(COMPARED_COST).div_ceil(out.memory.for_documents() as u64).max(1);
+        let parts =
+            most.saturating_mul(COMPARED_COST).div_ceil(out.memory.for_documents().max(1) as u64).max(1);
         (0..parts).try_for_each(|part| {
             let of_part =
                 |doc: &[u8]| key_of(doc).filter(|key| key.bits() % u128::from(parts) == part.into());
