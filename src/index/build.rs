@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::columns::{Batch, Cells};
 use super::header::Part;
+use super::parallel::give_way;
 use super::rows::{kind_of, leaves, ns_of, searched_id, txn_of};
 use super::{BROKEN, IN_TXN, INNER, MIGRATION, Place, lock};
 use crate::domain::op::OpKind;
@@ -71,6 +72,7 @@ pub(super) fn run(
     let order = Mutex::new(Order { next: 0, waiting: BTreeMap::new(), commit, error: None });
     let moved = Condvar::new();
     let work = || {
+        give_way();
         loop {
             let number = queue.fetch_add(1, Ordering::Relaxed);
             let Some(span) = spans.get(number) else { return };

@@ -15,6 +15,15 @@ pub(super) struct Cut {
     pub ahead: usize,
 }
 
+/// How much less of a core than others a thread gets that works through a whole log.
+const BEHIND: i32 = 5;
+
+/// Lets other threads go first: who draws a screen or takes what was read needs little, but soon.
+pub(super) fn give_way() {
+    // A system that does not allow it runs all threads alike, which is only a little slower.
+    let _ = rustix::process::nice(BEHIND);
+}
+
 /// Cuts rows into blocks, gives them to `work` on all cores and its results to `take` in order,
 /// until that breaks. `work` gives `None` only when the meter says stop. The meter counts nothing.
 pub(super) fn in_order<T: Send>(
@@ -36,6 +45,7 @@ pub(super) fn in_order<T: Send>(
         for (first, send) in (0..threads).zip(senders) {
             let (work, block) = (&work, &block);
             scope.spawn(move || {
+                give_way();
                 for number in (first..blocks).step_by(threads as usize) {
                     // Nobody is there to take it when `take` has broken.
                     let Some(done) = work(block(number)) else { return };
