@@ -120,3 +120,46 @@ impl Normal {
         Rate { inside, beside }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::super::overflow::tests::Held;
+    use super::*;
+    use crate::domain::names::Names;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// In any room each change that is asked for has as many operations and seconds as the log.
+        #[test]
+        fn it_counts_in_any_room(
+            log in prop::collection::vec((0usize..2, 0u64..4, 0u32..3), 1..200), room in 0usize..10
+        ) {
+            let mut names = Names::default();
+            let ids = [names.id("shop.a"), names.id("shop.b")];
+            let mut second = 100;
+            let log: Vec<_> = log.into_iter().map(|(ns, set, later)| {
+                second += later;
+                (ids[ns], Shape::Set(set), second)
+            }).collect();
+            let (mut normal, mut records) = (Normal::new(room), Records::new(Held::new(usize::MAX)));
+            for (ns, shape, second) in &log {
+                normal.count(*ns, *shape, *second, &mut records).unwrap();
+                prop_assert!(normal.seen.len() <= room.max(1));
+            }
+            let wanted = [(ids[0], Shape::Set(1)), (ids[1], Shape::Set(2))];
+            normal.settle(wanted.into_iter(), &mut records).unwrap();
+            for (ns, shape) in wanted {
+                let all = || log.iter().filter(|(of, is, _)| *of == ns && *is == shape).map(|(.., second)| second);
+                let found = normal.seen.get(&change(ns, shape)).map(|seen| (seen.operations, seen.seconds));
+                let want = (all().count() as u64, all().collect::<BTreeSet<_>>().len() as u64);
+                prop_assert_eq!(found.unwrap_or((0, 0)), want);
+            }
+        }
+    }
+}

@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn it_holds_what_was_put_in_whatever_memory_it_has() {
-        for bytes in [0, 1_000, usize::MAX] {
+        for bytes in [0, 1_000, 10_000, usize::MAX] {
             let mut keys = KeySet::new(bytes, Arc::new(Held::default()));
             let mut known = HashSet::new();
             for n in 0u64..3_000 {
@@ -119,6 +119,10 @@ mod tests {
                 assert!(keys.held.len() <= keys.most);
             }
             assert_eq!(keys.spilled.is_some(), bytes < 100_000);
+            // One that was not spilled, where there is room for one.
+            let last = DocKey::from_bits(7);
+            keys.insert(0, last).unwrap();
+            known.insert((0, last));
             let count = |group| known.iter().filter(|(of, _)| *of == group).count() as u64;
             assert_eq!(keys.counts().unwrap(), [(0, count(0)), (1, count(1))].into());
         }
