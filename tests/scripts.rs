@@ -343,6 +343,40 @@ fn a_search_gives_way_to_the_next_key() {
     assert_eq!((at.kind, d.model.screen()), (OpKind::Command, Screen::Preview));
 }
 
+/// Bursts are folded when damage has been looked for. Nobody waits for that: one goes on, and is
+/// where one was when it is done.
+#[test]
+fn bursts_that_fold_by_themselves_make_no_key_wait() {
+    let at = |d: &Driver| d.model.timeline.selected().unwrap().pos;
+    for keys in ["j j j", "G", "G k k", "/ 'op:command' Enter", "j s Esc k"] {
+        let mut d = Driver::waiting(SIZE);
+        d.holds = vec![Slot::Fold];
+        d.answer_all();
+        d.press("Enter").press(keys);
+        let there = at(&d);
+        assert!(there > d.fake.ops[0].pos || keys.ends_with('k'), "{keys} moved at once");
+        assert!(d.model.held.is_empty() && !d.model.timeline.view.folded, "{keys}");
+        d.holds.clear();
+        d.answer_all();
+        assert!(d.model.timeline.view.folded && !d.model.jobs.any(), "{keys}");
+        assert_eq!(at(&d), there, "{keys}");
+    }
+    // A filter takes its place, and is folded itself.
+    let mut d = Driver::waiting(SIZE);
+    d.holds = vec![Slot::Fold];
+    d.answer_all();
+    d.press("Enter f 'op:delete' Enter");
+    assert!(d.done.contains(&Effect::Cancel(Slot::Fold)));
+    assert_eq!((d.model.timeline.filter(), d.model.timeline.view.folded), (Some("op:delete"), false));
+    d.holds.clear();
+    d.answer_all();
+    assert_eq!((d.model.timeline.filter(), d.model.timeline.view.folded), (Some("op:delete"), true));
+    // What somebody asked for is waited for.
+    d.holds = vec![Slot::Fold];
+    d.press("o j");
+    assert_eq!(d.model.held.len(), 1);
+}
+
 /// There is nothing to wait for any more when reading has failed.
 #[test]
 fn a_search_ends_with_the_reading_it_waits_for() {

@@ -82,7 +82,9 @@ fn lost(model: &mut Model, slot: Slot, error: Box<Error>, out: &mut Vec<Effect>)
         }
         Slot::Suspects => model.suspects.found.fill(Err(error)),
         // The list and the cursor stay as they are, and the rows that are there stay visible.
-        Slot::Filter | Slot::Fold | Slot::Search | Slot::Locate | Slot::Rows | Slot::Grow => {}
+        Slot::Filter => timeline::resume(model, out),
+        Slot::Fold => model.timeline.aside = None,
+        Slot::Search | Slot::Locate | Slot::Rows | Slot::Grow => {}
         Slot::Change => change::arrived(model, &Err(error), change::Of::Op),
         Slot::History => history::found(model, Err(error)),
         Slot::Version => history::version(model, Err(error)),

@@ -88,8 +88,9 @@ fn demand(model: &mut Model, out: &mut Vec<Effect>) {
 fn is_on_its_way(model: &Model) -> bool {
     let runs = |slot| model.jobs.get(slot).is_some();
     let unseen = model.screen() == Screen::Timeline && model.timeline.selected().is_none();
-    let placed = [Slot::Locate, Slot::Search, Slot::Fold, Slot::Stop];
-    placed.into_iter().any(runs) || runs(Slot::Rows) && unseen
+    let placed = [Slot::Locate, Slot::Search, Slot::Stop];
+    let folds = runs(Slot::Fold) && model.timeline.aside.is_none();
+    placed.into_iter().any(runs) || folds || runs(Slot::Rows) && unseen
 }
 
 /// Takes a key, or lets it wait. Esc and Ctrl-c never wait: they end the waiting. A search, which
