@@ -6,7 +6,7 @@ use super::live;
 use super::model::Model;
 use super::msg::Answer;
 use super::screens::{case, change, history, marks, preview, restore, snapshots, timeline};
-use super::update;
+use super::waiting;
 use crate::domain::text::counted;
 use crate::domain::{Class, Error, Result};
 
@@ -77,7 +77,7 @@ fn lost(model: &mut Model, slot: Slot, error: Box<Error>, out: &mut Vec<Effect>)
         Slot::Open => snapshots::opened(model, Err(error), out),
         Slot::Index => {
             // Nothing more comes that it could wait for.
-            update::stop_search(model, out);
+            waiting::stop_search(model, out);
             timeline::indexed(model, Err(error), out);
         }
         Slot::Suspects => model.suspects.found.fill(Err(error)),
