@@ -299,6 +299,8 @@ fn listens_to_the_mouse(env: &[(&str, &str)], args: &[&str]) -> bool {
     term.until("newest before the stop");
     term.send("q");
     assert_eq!(term.ended(SOON), 0);
+    // What was written last may still be on its way.
+    assert!(term.is_as_before());
     let raw = String::from_utf8_lossy(&term.raw()).into_owned();
     assert_eq!(raw.contains("\x1b[?1000h"), raw.contains("\x1b[?1000l"), "it is given back");
     raw.contains("\x1b[?1000h")

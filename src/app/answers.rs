@@ -6,7 +6,7 @@ use super::live;
 use super::model::Model;
 use super::msg::Answer;
 use super::screens::{case, change, history, marks, preview, restore, snapshots, timeline};
-use super::update;
+use super::waiting;
 use crate::domain::text::counted;
 use crate::domain::{Class, Error, Result};
 
@@ -77,12 +77,14 @@ fn lost(model: &mut Model, slot: Slot, error: Box<Error>, out: &mut Vec<Effect>)
         Slot::Open => snapshots::opened(model, Err(error), out),
         Slot::Index => {
             // Nothing more comes that it could wait for.
-            update::stop_search(model, out);
+            waiting::stop_search(model, out);
             timeline::indexed(model, Err(error), out);
         }
         Slot::Suspects => model.suspects.found.fill(Err(error)),
         // The list and the cursor stay as they are, and the rows that are there stay visible.
-        Slot::Filter | Slot::Fold | Slot::Search | Slot::Locate | Slot::Rows | Slot::Grow => {}
+        Slot::Filter => timeline::resume(model, out),
+        Slot::Fold => model.timeline.aside = None,
+        Slot::Search | Slot::Locate | Slot::Rows | Slot::Grow => {}
         Slot::Change => change::arrived(model, &Err(error), change::Of::Op),
         Slot::History => history::found(model, Err(error)),
         Slot::Version => history::version(model, Err(error)),

@@ -28,6 +28,7 @@ pub mod text_field;
 pub mod update;
 pub mod values;
 pub mod view;
+mod waiting;
 pub mod window;
 pub mod zone;
 

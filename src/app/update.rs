@@ -16,30 +16,26 @@ use super::screens::{
     case, history, marks, plan, preview, restore, snapshots, states, stop, suspects, timeline,
 };
 use super::values;
+use super::waiting;
 use super::window::Window;
 use crate::keys::{Action, Code, Key, Resolution};
-
-/// So many keys wait at most.
-const HELD: usize = 64;
-
-const SEARCH_STOPPED: &str = "the search was stopped";
 
 /// Takes one message.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let mut out = Vec::new();
     match msg {
-        Msg::Key(pressed) => arrive(model, pressed, &mut out),
+        Msg::Key(pressed) => waiting::arrive(model, pressed, &mut out),
         Msg::Paste(text) => {
             if let Some(field) = model.overlays.last_mut().and_then(Overlay::field) {
                 field.paste(&text);
             }
         }
         Msg::Click(hit) => {
-            stop_search(model, &mut out);
+            waiting::stop_search(model, &mut out);
             click(model, hit, &mut out);
         }
         Msg::Wheel(rows) => {
-            stop_search(model, &mut out);
+            waiting::stop_search(model, &mut out);
             wheel(model, rows, &mut out);
         }
         Msg::Resize(columns, rows) => model.size = (columns, rows),
@@ -67,7 +63,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Copied(Err(error)) => model.fail(&error),
     }
     demand(model, &mut out);
-    while !model.held.is_empty() && !is_on_its_way(model) {
+    while !model.held.is_empty() && !waiting::is_on_its_way(model) {
         let pressed = model.held.remove(0);
         key(model, pressed, &mut out);
         demand(model, &mut out);
@@ -83,69 +79,6 @@ fn demand(model: &mut Model, out: &mut Vec<Effect>) {
     live::demand(model, out);
 }
 
-/// Whether the cursor or the stop is being moved by a job. A key pressed now is meant for where
-/// it arrives: acting on where it was could choose the wrong stop.
-fn is_on_its_way(model: &Model) -> bool {
-    let runs = |slot| model.jobs.get(slot).is_some();
-    let unseen = model.screen() == Screen::Timeline && model.timeline.selected().is_none();
-    let placed = [Slot::Locate, Slot::Search, Slot::Fold, Slot::Stop];
-    placed.into_iter().any(runs) || runs(Slot::Rows) && unseen
-}
-
-/// Takes a key, or lets it wait. Esc and Ctrl-c never wait: they end the waiting. A search, which
-/// may take long, gives way to every key that is not meant for what it finds, and Esc ends only it.
-fn arrive(model: &mut Model, pressed: Key, out: &mut Vec<Effect>) {
-    let escapes = pressed == Key::plain(Code::Esc);
-    if escapes || pressed == Key::ctrl('c') {
-        model.held.clear();
-        if escapes && stop_search(model, out) {
-            model.say(SEARCH_STOPPED);
-        } else {
-            key(model, pressed, out);
-        }
-        return;
-    }
-    let searches = model.jobs.get(Slot::Search).is_some() && model.held.is_empty();
-    let gives_way = searches
-        && match meant(model, pressed) {
-            // Nothing is done yet, whatever it becomes.
-            Resolution::Begun | Resolution::Nothing => return key(model, pressed, out),
-            Resolution::Action(action) => !actions::is_about_the_op(action),
-        };
-    if gives_way {
-        stop_search(model, out);
-    }
-    if !is_on_its_way(model) {
-        key(model, pressed, out);
-        if gives_way && model.status.is_none() {
-            model.say(SEARCH_STOPPED);
-        }
-    } else if model.held.len() < HELD {
-        model.held.push(pressed);
-    }
-}
-
-/// What a key would do now, at the end of those before it or by itself.
-fn meant(model: &Model, pressed: Key) -> Resolution {
-    let contexts = contexts(model);
-    let keys: Vec<Key> = model.pressed.iter().copied().chain([pressed]).collect();
-    match model.keymap.resolve(&contexts, &keys) {
-        Resolution::Nothing => model.keymap.resolve(&contexts, &[pressed]),
-        resolution => resolution,
-    }
-}
-
-/// Nobody wants to know any more what is being searched for, nor waits for it; `false` = nothing
-/// is.
-pub fn stop_search(model: &mut Model, out: &mut Vec<Effect>) -> bool {
-    let searched = model.jobs.forget(Slot::Search);
-    if searched {
-        model.held.clear();
-        out.push(Effect::Cancel(Slot::Search));
-    }
-    searched
-}
-
 /// The first thing to do.
 pub fn begin(model: &mut Model) -> Vec<Effect> {
     let mut out = Vec::new();
@@ -159,7 +92,8 @@ pub fn ask(model: &mut Model, slot: Slot, work: Work, out: &mut Vec<Effect>) {
     out.push(Effect::Start { job, work });
 }
 
-fn key(model: &mut Model, pressed: Key, out: &mut Vec<Effect>) {
+/// Carries out what a key means.
+pub(super) fn key(model: &mut Model, pressed: Key, out: &mut Vec<Effect>) {
     model.status = None;
     let types = matches!(pressed.code, Code::Char(_)) && !pressed.ctrl;
     if types && let Some(field) = model.overlays.last_mut().and_then(Overlay::field) {

@@ -53,7 +53,7 @@ fn entry(n: usize) -> Document {
 }
 
 fn is_insert(n: &usize) -> bool {
-    n % 3 != 0
+    !n.is_multiple_of(3)
 }
 
 /// An oplog whose first half was indexed when there was no more of it.

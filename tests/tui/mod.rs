@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use pitstop::app::data::Counted;
 use pitstop::app::zone::Zone;
-use pitstop::app::{self, Answer, Effect, JobEvent, JobId, Model, Msg, Start, Work};
+use pitstop::app::{self, Answer, Effect, JobEvent, JobId, Model, Msg, Slot, Start, Work};
 use pitstop::keys::{Code, Key};
 use pitstop::ui::{self, Charset, Palette, Theme};
 use ratatui::buffer::Buffer;
@@ -29,6 +29,8 @@ pub struct Driver {
     pub done: Vec<Effect>,
     /// Whether questions are answered at once.
     pub answers: bool,
+    /// Which never are.
+    pub holds: Vec<Slot>,
     /// Who reads the oplog, little by little.
     pub index: Option<JobId>,
 }
@@ -52,6 +54,7 @@ impl Driver {
             waiting: VecDeque::new(),
             done: Vec::new(),
             answers: false,
+            holds: Vec::new(),
             index: None,
         };
         let effects = app::begin(&mut driver.model);
@@ -117,7 +120,11 @@ impl Driver {
     /// Answers everything that is waited for, from now on at once.
     pub fn answer_all(&mut self) {
         self.answers = true;
-        let can = |d: &Self| d.waiting.iter().position(|(_, work)| !d.fake.waits_for_more(work));
+        let can = |d: &Self| {
+            let can =
+                |(job, work): &(JobId, Work)| !d.holds.contains(&job.slot) && !d.fake.waits_for_more(work);
+            d.waiting.iter().position(can)
+        };
         while let Some((job, work)) = can(self).and_then(|at| self.waiting.remove(at)) {
             let answer = self.fake.answer(&work);
             let effects = app::update(&mut self.model, Msg::Job(job, JobEvent::Ended(answer)));

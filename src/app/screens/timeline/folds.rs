@@ -13,14 +13,37 @@ use crate::app::{jobs::Slot, update};
 pub fn fold(model: &mut Model, out: &mut Vec<Effect>) {
     if !model.timeline.unfolded && model.timeline.index.ready().is_some() {
         let view = View { folded: true, ..model.timeline.view.clone() };
-        list(model, view, here(model), out);
+        aside(model, view, out);
     }
 }
 
 /// Works the list out anew as it is shown: it may have grown.
 pub fn again(model: &mut Model, out: &mut Vec<Effect>) {
     let view = model.timeline.view.clone();
-    list(model, view, here(model), out);
+    aside(model, view, out);
+}
+
+/// The list is about to become another one: what is being folded is of no use.
+pub fn drop_aside(model: &mut Model, out: &mut Vec<Effect>) {
+    if model.timeline.aside.take().is_some() && model.jobs.forget(Slot::Fold) {
+        out.push(Effect::Cancel(Slot::Fold));
+    }
+}
+
+/// Folds a whole list that is not: it came op by op, or another was to come in its place.
+pub fn resume(model: &mut Model, out: &mut Vec<Effect>) {
+    let is_read = model.timeline.index.ready().is_some_and(|indexed| indexed.counted == Counted::All);
+    let is_whole = is_read && model.timeline.counted == Counted::All;
+    if is_whole && !model.timeline.view.folded && model.suspects.found.ready().is_some() {
+        fold(model, out);
+    }
+}
+
+/// Nobody has asked for it and it may take long: one goes on in the list that is there.
+fn aside(model: &mut Model, view: View, out: &mut Vec<Effect>) {
+    let at = here(model);
+    list(model, view, at, out);
+    model.timeline.aside = Some(at);
 }
 
 /// Goes on filtering where more has been read, in place of whatever is being filtered.
@@ -31,15 +54,20 @@ pub fn further(model: &mut Model, out: &mut Vec<Effect>) {
 
 /// The list has changed.
 pub fn listed(model: &mut Model, listed: Listed, out: &mut Vec<Effect>) {
+    let was_aside = model.jobs.get(Slot::Fold).is_none().then(|| model.timeline.aside.take()).flatten();
+    if was_aside.is_some_and(|at| at != here(model)) {
+        // One has gone on meanwhile. It is worked out: all that is to be found is the row.
+        list(model, listed.view, here(model), out);
+        return;
+    }
     let counted = listed.counted;
     listed_so_far(model, listed, out);
     // All has been read meanwhile.
     let is_read = model.timeline.index.ready().is_some_and(|indexed| indexed.counted == Counted::All);
     if is_read && counted == Counted::SoFar {
         further(model, out);
-    } else if is_read && !model.timeline.view.folded && model.suspects.found.ready().is_some() {
-        // It was told op by op while it was worked out.
-        fold(model, out);
+    } else {
+        resume(model, out);
     }
 }
 
@@ -120,9 +148,18 @@ pub fn toggle_all(model: &mut Model, out: &mut Vec<Effect>) {
 }
 
 fn list(model: &mut Model, view: View, at: Anchor, out: &mut Vec<Effect>) {
+    model.timeline.aside = None;
     update::ask(model, Slot::Fold, Work::List { view, at }, out);
 }
 
 fn here(model: &Model) -> Anchor {
-    model.timeline.here().map_or(Anchor::Pos(model.timeline.at), |line| Anchor::Op(line.at()))
+    let timeline = &model.timeline;
+    match timeline.here() {
+        Some(line) => Anchor::Op(line.at()),
+        // Its row is on its way, and without folds its number is known.
+        None if !timeline.view.folded && timeline.goal.is_none() && timeline.rows > 0 => {
+            Anchor::Op(timeline.list.cursor)
+        }
+        None => Anchor::Pos(timeline.at),
+    }
 }

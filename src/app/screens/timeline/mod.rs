@@ -7,7 +7,7 @@ mod growing;
 mod moving;
 
 pub use demand::{demand, detail, forget, grown, shows_all, stale};
-pub use folds::{fold, listed, listed_so_far};
+pub use folds::{fold, listed, listed_so_far, resume};
 pub use growing::so_far;
 pub use moving::{go_to, place};
 
@@ -43,6 +43,8 @@ pub struct Timeline {
     pub goal: Option<Position>,
     /// Whether somebody wants to see every op by itself.
     pub unfolded: bool,
+    /// Where one was when the list began to be worked out anew without a key for it.
+    pub aside: Option<Anchor>,
     /// Where one is in the list.
     pub list: Window,
     /// The rows around the visible ones.
@@ -186,6 +188,7 @@ pub fn typed(
                 ..model.timeline.view.clone()
             };
             let at = Anchor::Pos(model.timeline.at);
+            folds::drop_aside(model, out);
             update::ask(model, Slot::Filter, Work::List { view, at }, out);
         }
         Purpose::StopAt => {
@@ -229,6 +232,7 @@ fn clear_filter(model: &mut Model, out: &mut Vec<Effect>) {
     let view = View { filter: None, open: Default::default(), ..model.timeline.view.clone() };
     let at = Anchor::Pos(model.timeline.at);
     // In place of whatever is still being filtered.
+    folds::drop_aside(model, out);
     update::ask(model, Slot::Filter, Work::List { view, at }, out);
 }
 
