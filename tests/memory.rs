@@ -15,6 +15,7 @@ use pitstop::domain::position::Place;
 use pitstop::domain::stop::{Side, StopRequest};
 use pitstop::domain::{Position, progress::Meter};
 use pitstop::engine::output::{Digest, State};
+use pitstop::ops::after::after;
 use pitstop::ops::diff::{DiffRequest, diff};
 use pitstop::ops::memory::Memory;
 use pitstop::ops::suspects::bursts;
@@ -158,6 +159,8 @@ fn memory_stays_within_its_budget() {
     let early = Position::new(SECOND, 500);
     let incident = Position::new(SECOND + 1, 1);
     let found = |memory| bursts(&damaged, memory, &Meter::default()).unwrap();
+    let end = damaged.last().next();
+    let following = |memory| after(&damaged, incident, end, memory, &Meter::default()).unwrap();
     let beginning = anonymous();
     let take = |what: &str, work: &mut dyn FnMut()| {
         let begun = std::time::Instant::now();
@@ -168,25 +171,28 @@ fn memory_stays_within_its_budget() {
     // Those without a bound come last: the allocator need not give back what it has got.
     let all = [Memory::new(BUDGET), Memory::new(1 << 40)].map(|memory| {
         let mut state = Digest::default();
-        let (mut change, mut acts, mut damage) = (None, Vec::new(), None);
+        let (mut change, mut acts, mut damage, mut lost) = (None, Vec::new(), None, None);
         let bytes = [
             take("index", &mut || drop([&busy, &damaged].map(|w| w.index(&Meter::default()).unwrap()))),
             take("state", &mut || state = digest(&busy, memory)),
             take("preview", &mut || change = Some(preview(&busy, early, memory))),
             take("acts", &mut || acts = found(memory)),
+            take("what follows", &mut || lost = Some(following(memory))),
             take("preview of one act", &mut || damage = Some(preview(&damaged, incident, memory))),
         ];
-        ((state, change.unwrap(), acts, damage.unwrap()), bytes)
+        ((state, change.unwrap(), acts, damage.unwrap(), lost.unwrap()), bytes)
     });
     let [(little, with_little), (much, with_much)] = all;
     assert_eq!(little, much);
-    let (state, change, acts, damage) = little;
+    let (state, change, acts, damage, lost) = little;
     assert_eq!(state.count, BASE as u64 + u64::from((OPS - 1) / 2));
     // Before the stop operations 1 to 498 count; nothing is ever deleted.
     assert_eq!(change.1, [0, BASE as u64, u64::from((OPS - 1) / 2) - 249]);
     assert_eq!(damage.1, [u64::from(DELETED), 0, 0]);
     let (first, documents) = damage.0.as_ref().map(|act| (act.first, act.documents)).unwrap();
     assert_eq!((first, documents), (incident, u64::from(DELETED)));
+    assert_eq!((lost.total.incident_documents, lost.total.good_operations), (u64::from(DELETED), 0));
+    assert_eq!(lost.incident, damage.0);
     assert_eq!(acts, Vec::from_iter(damage.0));
     assert!(with_little.iter().all(|bytes| *bytes <= BUDGET), "{with_little:?} bytes");
     assert!(with_much[1] > BUDGET * 3 / 2, "without a budget it takes more: {with_much:?} bytes");
