@@ -224,11 +224,14 @@ fn another_history_at_the_same_place_is_refused() {
     let folder = open(&home, &[server.uri()]).unwrap().paths[0].clone();
     // As after a rollback: the newest entry on disk is not the one the set has now.
     let slice = fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).max().unwrap();
-    let mut bytes = fs::read(&slice).unwrap();
-    let at = bytes.len() - 30;
-    bytes[at] ^= 1;
-    // Whatever was hit, the term and the position must still read.
-    fs::write(&slice, &bytes).unwrap();
+    let mut entries = split(&fs::read(&slice).unwrap());
+    // Whatever the newest is, its term and its position still read: only its date is another.
+    let newest = entries.last_mut().unwrap();
+    let mut entry: Document = bson::deserialize_from_slice(newest).unwrap();
+    let wall = entry.get_datetime("wall").unwrap().timestamp_millis();
+    entry.insert("wall", bson::DateTime::from_millis(wall + 1));
+    *newest = bson::serialize_to_vec(&entry).unwrap();
+    fs::write(&slice, entries.concat()).unwrap();
     insert(&client, 500, 510, 10);
     let error = open(&home, &[server.uri()]).err().unwrap();
     assert_eq!(error.class, Class::Inexact, "{error}");
