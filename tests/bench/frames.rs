@@ -98,13 +98,12 @@ impl Bench {
         idle.take(&term, series);
         idle.print("idle");
 
-        // None of them is in any op, so that all are read.
-        let words = |round: usize| format!("zanzibar{round}");
-        let regex = |round: usize| format!("/zan.[i]bar{round}/");
-        scanning(&mut term, "filter for a word", 'f', &words);
-        scanning(&mut term, "filter for a /regex/", 'f', &regex);
-        scanning(&mut term, "search for a word (keys wait)", '/', &words);
-        scanning(&mut term, "search for a /regex/ (keys wait)", '/', &regex);
+        // None of them is in any op, and of every op all fields must be looked at.
+        let number = |round: usize| format!("4999.17{round:03}1");
+        let regex = |round: usize| format!("/^[xyz]{{9}}[{round}a]/");
+        scanning(&mut term, "filter for a number", &number);
+        scanning(&mut term, "filter for a /regex/", &regex);
+        giving_way(&mut term, "a search gives way to a key", &regex);
 
         settle(&mut term);
         let before = (ticks(term.pid()), term.frames().len());
@@ -147,13 +146,28 @@ impl Bench {
     }
 }
 
-/// Presses keys while the timeline scans for something that is nowhere, as often as it takes.
-fn scanning(term: &mut Term, name: &str, prompt: char, query: &dyn Fn(usize) -> String) {
-    let (runs, nothing) =
-        if prompt == 'f' { ("filtering", "no ops") } else { ("searching", "no op matches") };
+/// Presses one key while the timeline searches for something that is nowhere: the search ends.
+fn giving_way(term: &mut Term, name: &str, query: &dyn Fn(usize) -> String) {
     let mut samples = Samples::default();
     for round in 0..ROUNDS {
-        term.send(&prompt.to_string());
+        term.send("/");
+        term.until("Enter");
+        term.send(&format!("\x1b[200~{}\x1b[201~\r", query(round)));
+        term.until("searching");
+        let mut series = Series::begin(term);
+        series.press(term, "j");
+        samples.take(term, series);
+        settle(term);
+    }
+    samples.print(name);
+}
+
+/// Presses keys while the timeline is filtered for something that is nowhere, as often as it takes.
+fn scanning(term: &mut Term, name: &str, query: &dyn Fn(usize) -> String) {
+    let (runs, nothing) = ("filtering", "no ops");
+    let mut samples = Samples::default();
+    for round in 0..ROUNDS {
+        term.send("f");
         term.until("Enter");
         term.send(&format!("\x1b[200~{}\x1b[201~\r", query(round)));
         term.until_that(nothing, |text| text.contains(runs) || text.contains(nothing));
@@ -161,9 +175,7 @@ fn scanning(term: &mut Term, name: &str, prompt: char, query: &dyn Fn(usize) -> 
         series.press_while(term, runs);
         samples.take(term, series);
         settle(term);
-        if prompt == 'f' {
-            term.send("F");
-        }
+        term.send("F");
         term.until_that("an op", |text| at(text).is_some());
         settle(term);
         if samples.frame.len() >= ENOUGH {

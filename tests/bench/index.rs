@@ -59,7 +59,7 @@ fn fold(table: &Table, file: &Path, dump: &Path) {
     let workspace = Workspace::open(&options, &meter).unwrap();
     let bound = workspace.last().next();
     let mut states = Vec::new();
-    for megabytes in [1 << 20, 512, 128] {
+    for (number, megabytes) in [1 << 20, 1 << 20, 512, 128].into_iter().enumerate() {
         let options = WalkOptions { memory: Memory::new(megabytes << 20), ..WalkOptions::default() };
         let before = anonymous();
         let ((digest, folding, streaming, spilled), peak) = with_peak(|| {
@@ -68,7 +68,11 @@ fn fold(table: &Table, file: &Path, dump: &Path) {
             let (digest, streaming) = timed(|| stream(&walked.state));
             (digest, folding, streaming, walked.state.is_spilled())
         });
-        let name = if megabytes < 1 << 20 { format!("--memory {megabytes}M") } else { "no bound".into() };
+        let name = match (number, megabytes) {
+            (0, _) => "building the index".into(),
+            (_, 0..1_048_576) => format!("--memory {megabytes}M"),
+            _ => "no bound".into(),
+        };
         let how = if spilled { "spilled" } else { "in memory" };
         let taken = peak.saturating_sub(before) >> 20;
         table.row(&format!("fold, {name}"), folding, &format!("{how}, at most {taken} MB anonymous"));
