@@ -90,7 +90,7 @@ impl<'a> Elem<'a> {
     }
 
     /// The scope document of code with scope.
-    fn scope(&self) -> Option<&'a [u8]> {
+    pub(super) fn scope(&self) -> Option<&'a [u8]> {
         let code = usize::try_from(int32_at(self.value, 4)?).ok()?;
         self.value.get(8usize.checked_add(code)?..)
     }

@@ -289,6 +289,7 @@ fn value_size(kind: u8, bytes: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Position;
 
     fn doc() -> Vec<u8> {
         bson::serialize_to_vec(&bson::doc! {
