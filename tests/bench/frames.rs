@@ -152,7 +152,7 @@ fn giving_way(term: &mut Term, name: &str, query: &dyn Fn(usize) -> String) {
     for round in 0..ROUNDS {
         term.send("/");
         term.until("Enter");
-        term.send(&format!("\x1b[200~{}\x1b[201~\r", query(round)));
+        term.send(&format!("\x15\x1b[200~{}\x1b[201~\r", query(round)));
         term.until("searching");
         let mut series = Series::begin(term);
         series.press(term, "j");
