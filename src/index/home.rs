@@ -1,9 +1,11 @@
 //! The folder of an index: who may write to it, and how much room there is.
 //!
 //! Whoever writes holds it alone, whoever only reads shares it. Where somebody else holds it in
-//! the way, a private folder inside it is used, and removed afterwards.
+//! the way, a private folder inside it is used, and removed afterwards; what is left of one whose
+//! user was killed, the next who holds the folder alone removes.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -16,12 +18,17 @@ use crate::domain::{Error, Result};
 /// Disk that is always left free.
 const FLOOR: u64 = 1 << 30;
 
+/// The file that stands for a folder.
+const LOCK: &str = "lock";
+
+/// How the names of private folders begin.
+const PRIVATE: &str = "own-";
+
 /// A folder, and the right to use it.
 #[derive(Debug)]
 pub(super) struct Home {
     dir: PathBuf,
-    /// `None` for a private one.
-    lock: Option<File>,
+    lock: File,
     /// Removed with this.
     _private: Option<TempDir>,
 }
@@ -41,36 +48,37 @@ impl Home {
     /// Makes the folder and takes the most access there is.
     pub fn open(dir: &Path) -> Result<(Home, Access)> {
         columns::at(dir, DirBuilder::new().recursive(true).mode(0o700).create(dir))?;
-        let path = dir.join("lock");
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-        let lock = columns::at(dir, file)?;
+        let lock = columns::at(dir, lock_file(dir))?;
         let access = if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            columns::at(dir, sweep(dir))?;
             Access::Alone
         } else if flock(&lock, FlockOperation::NonBlockingLockShared).is_ok() {
             Access::Shared
         } else {
             Access::Nothing
         };
-        Ok((Home { dir: dir.to_owned(), lock: Some(lock), _private: None }, access))
+        Ok((Home { dir: dir.to_owned(), lock, _private: None }, access))
     }
 
     /// A folder of its own inside this one.
     pub fn private(&self) -> Result<Home> {
-        let made = tempfile::Builder::new().prefix("own-").tempdir_in(&self.dir);
-        let private = columns::at(&self.dir, made)?;
-        Ok(Home { dir: private.path().to_owned(), lock: None, _private: Some(private) })
+        let make = || {
+            let made = tempfile::Builder::new().prefix(PRIVATE).tempdir_in(&self.dir)?;
+            let lock = lock_file(made.path())?;
+            flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+            Ok(Home { dir: made.path().to_owned(), lock, _private: Some(made) })
+        };
+        columns::at(&self.dir, make())
     }
 
     /// Lets others read.
     pub fn share(&self) -> Result<()> {
-        let Some(lock) = &self.lock else { return Ok(()) };
-        columns::at(&self.dir, flock(lock, FlockOperation::NonBlockingLockShared).map_err(Into::into))
+        columns::at(&self.dir, flock(&self.lock, FlockOperation::NonBlockingLockShared).map_err(Into::into))
     }
 
     /// Lets others write.
     pub fn leave(&self) -> Result<()> {
-        let Some(lock) = &self.lock else { return Ok(()) };
-        columns::at(&self.dir, flock(lock, FlockOperation::Unlock).map_err(Into::into))
+        columns::at(&self.dir, flock(&self.lock, FlockOperation::Unlock).map_err(Into::into))
     }
 
     /// Where it is.
@@ -90,4 +98,25 @@ impl Home {
             .hint("make room there or choose another case folder with --case.")
             .err()
     }
+}
+
+fn lock_file(dir: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join(LOCK))
+}
+
+/// Removes private folders that nobody holds.
+fn sweep(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default();
+        if !name.as_encoded_bytes().starts_with(PRIVATE.as_bytes()) {
+            continue;
+        }
+        // One without its lock is being made just now.
+        let lock = OpenOptions::new().write(true).open(path.join(LOCK));
+        if lock.is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()) {
+            fs::remove_dir_all(&path)?;
+        }
+    }
+    Ok(())
 }

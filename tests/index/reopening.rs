@@ -306,6 +306,36 @@ fn nobody_writes_where_somebody_else_does() {
     assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("own-")), "{left:?}");
 }
 
+/// What a killed process leaves is a folder with a lock that nobody holds.
+#[test]
+fn what_a_killed_user_has_left_is_removed_and_what_is_in_use_is_not() {
+    let place = Place::new();
+    place.write("a.bson", &entries(5000, "orders"));
+    let oplog = place.oplog(&["a.bson"]);
+    let holder = place.found(&oplog);
+    let own = || {
+        let all = fs::read_dir(place.index_dir()).unwrap().map(|e| e.unwrap().path());
+        let mut own: Vec<PathBuf> = all.filter(|p| p.to_string_lossy().contains("/own-")).collect();
+        own.sort();
+        own
+    };
+    let private = place.built(&oplog);
+    let in_use = own();
+    assert_eq!(in_use.len(), 1);
+    let left = place.index_dir().join("own-left");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("lock"), "").unwrap();
+    fs::write(left.join("pos"), "much").unwrap();
+    assert_eq!(place.built(&oplog).len(), 5000);
+    assert!(left.exists(), "the folder is not held alone");
+    drop(holder);
+    drop(place.built(&oplog));
+    assert_eq!(own(), in_use);
+    is_that_of(&private, &oplog);
+    drop(private);
+    assert_eq!(own(), Vec::<PathBuf>::new());
+}
+
 #[test]
 fn no_oplog_is_an_empty_index() {
     let place = Place::new();

@@ -82,7 +82,7 @@ impl Watch {
                     self.dir.display(),
                     format!("the worker ended without a result ({status}) {}", tail.join(" | ")),
                 )
-                .hint("whatever it has begun stays marked as incomplete; run the same command again.")
+                .hint("whatever it has begun stays marked as incomplete until it is proven; run the same command again.")
                 .err()
             }
         }
