@@ -260,9 +260,10 @@ impl Isolated {
         blocking(move || process.stop(&dbpath, GRACE)).await
     }
 
-    /// When it does not run any more: what its log says last. For errors of a load that lost it.
+    /// When it does not run any more, or not much longer: what its log says last. For errors of a
+    /// load that lost it.
     pub fn obituary(&self) -> Option<String> {
-        (!self.process().is_alive()).then(|| last_words(&self.log()))
+        self.process().is_ending().then(|| last_words(&self.log()))
     }
 }
 

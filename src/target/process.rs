@@ -12,6 +12,9 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 
 use crate::domain::{Error, Result};
 
+/// `PF_EXITING` of the kernel.
+const EXITING: u64 = 4;
+
 /// One process, told apart from a later one with the same id by its start time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Process {
@@ -24,15 +27,21 @@ pub struct Process {
 impl Process {
     /// The process that has this id now; `None` when there is none, or only its corpse.
     pub fn of(pid: u32) -> Option<Process> {
+        Self::with_flags(pid).map(|(process, _)| process)
+    }
+
+    /// The same with what the kernel says of it: its `PF_` flags (field 9 of `/proc/PID/stat`).
+    fn with_flags(pid: u32) -> Option<(Process, u64)> {
         let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
         // The name in parentheses may hold anything, closing parentheses included.
         let after = stat.iter().rposition(|&c| c == b')')?;
         let text = std::str::from_utf8(stat.get(after + 1..)?).ok()?;
         let mut fields = text.split_ascii_whitespace();
+        // The first of them is field 3.
         let state = fields.next()?;
-        // `state` is field 3, so the start time is 18 behind the next one.
-        let start_time = fields.nth(18)?.parse().ok()?;
-        (!matches!(state, "Z" | "X")).then_some(Process { pid, start_time })
+        let flags = fields.nth(5)?.parse().ok()?;
+        let start_time = fields.nth(12)?.parse().ok()?;
+        (!matches!(state, "Z" | "X")).then_some((Process { pid, start_time }, flags))
     }
 
     /// The server of this data directory that carries this variable in its environment: started
@@ -54,6 +63,12 @@ impl Process {
     /// Whether it still runs.
     pub fn is_alive(&self) -> bool {
         Process::of(self.pid) == Some(*self)
+    }
+
+    /// Whether it has ended, or is about to: then its connections are broken already, and it is
+    /// there a moment longer.
+    pub fn is_ending(&self) -> bool {
+        Process::with_flags(self.pid).is_none_or(|(now, flags)| now != *self || flags & EXITING != 0)
     }
 
     /// Whether it still runs and is a server of this data directory.
@@ -178,7 +193,24 @@ mod tests {
     #[test]
     fn our_own_process_is_found() {
         let me = Process::of(std::process::id()).unwrap();
-        assert!(me.is_alive() && !me.serves(Path::new("/x")));
+        assert!(me.is_alive() && !me.is_ending() && !me.serves(Path::new("/x")));
         assert_eq!(Process::of(u32::MAX), None);
+    }
+
+    /// Who reads from a process that is killed comes to the end before the process is gone.
+    #[test]
+    fn a_process_whose_connections_broke_because_it_ends_is_ending() {
+        for _ in 0..50 {
+            let pipe = std::process::Stdio::piped;
+            let mut child =
+                Command::new("sh").args(["-c", "read x"]).stdin(pipe()).stdout(pipe()).spawn().unwrap();
+            let process = Process::of(child.id()).unwrap();
+            assert!(!process.is_ending());
+            child.kill().unwrap();
+            std::io::copy(&mut child.stdout.take().unwrap(), &mut std::io::sink()).unwrap();
+            assert!(process.is_ending());
+            child.wait().unwrap();
+            assert!(process.is_ending());
+        }
     }
 }
