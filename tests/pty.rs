@@ -498,13 +498,9 @@ fn recover_v60(target: &str) -> (Machine, serde_json::Value, Truth) {
     (machine, result["restored"].clone(), truth)
 }
 
-#[test]
-fn a_restore_outlives_the_terminal_it_was_started_from() {
-    let machine = Machine::new();
-    let mut command = pitstop(machine.state(), &["demo"]);
-    command.env("PITSTOP_MONGOD", mongod());
-    let mut term = Term::spawn(command, 80, 24);
-    choose_suspect(&mut term, ["documents deleted", "1,906"]);
+/// From the demo's first screen to a restore that has begun: its job is on disk.
+fn begin_restore(machine: &Machine, term: &mut Term) {
+    choose_suspect(term, ["documents deleted", "1,906"]);
     term.send("s");
     term.until("last applied");
     term.send("r");
@@ -515,12 +511,20 @@ fn a_restore_outlives_the_terminal_it_was_started_from() {
     term.until("[ Yes, restore ]");
     term.send(ENTER);
     term.until("so far");
-    // A restore is begun when its job is on disk.
     let begin = Instant::now();
     while search(machine.state(), "job.json").is_none() {
         assert!(begin.elapsed() < SOON, "the restore never began");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+#[test]
+fn a_restore_outlives_the_terminal_it_was_started_from() {
+    let machine = Machine::new();
+    let mut command = pitstop(machine.state(), &["demo"]);
+    command.env("PITSTOP_MONGOD", mongod());
+    let mut term = Term::spawn(command, 80, 24);
+    begin_restore(&machine, &mut term);
     term.hang_up();
     assert_ne!(term.ended(SOON), 0);
     let begin = Instant::now();

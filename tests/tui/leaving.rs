@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::common::cli::Machine;
 use super::common::mongod::mongod;
 use super::term::{Term, pitstop};
-use super::{ENTER, SOON, choose_suspect, find, search};
+use super::{ENTER, SOON, begin_restore, find, search};
 
 const LEFT: &str = "\x1b[D";
 const RIGHT: &str = "\x1b[C";
@@ -36,22 +36,7 @@ impl Held {
         let mut command = pitstop(machine.state(), &["demo"]);
         command.env("PITSTOP_MONGOD", &server);
         let mut term = Term::spawn(command, 80, 24);
-        choose_suspect(&mut term, ["documents deleted", "1,906"]);
-        term.send("s");
-        term.until("last applied");
-        term.send("r");
-        term.until("6 verify");
-        term.send(ENTER);
-        term.until("[ No ]");
-        term.send("y");
-        term.until("[ Yes, restore ]");
-        term.send(ENTER);
-        term.until("so far");
-        let begin = Instant::now();
-        while search(machine.state(), "job.json").is_none() {
-            assert!(begin.elapsed() < SOON, "the restore never began");
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
+        begin_restore(&machine, &mut term);
         term.send("q");
         term.until("Leave while the restore runs?");
         Held { machine, term, hold }
