@@ -4,7 +4,7 @@
 //! domain   the words of the trade, pure: positions, stops, plans, queries, differences
 //! engine   the fold: raw BSON, updates, catalog by UUID, transactions, net effects, states
 //! source   where backups and oplogs come from: dump directories, archives, slices
-//! index    the operations as columns on disk: search and histogram
+//! index    the operations as columns on disk: search, histogram, and reading the oplog
 //! target   where states go: an isolated mongod, another server, a dump directory
 //! case     the folder of one incident
 //! ops      what pitstop does, as functions: open, search, suspects, plan, diff, restore

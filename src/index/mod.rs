@@ -1,6 +1,6 @@
 //! The op index: one row for every operation of an oplog, as columns on disk. Built once by all
-//! cores, mapped, and used again when the same files are opened again. Search and histogram run
-//! on it.
+//! cores, mapped, and used again when the same files are opened again. Search, histogram
+//! and every walk over the oplog run on it.
 //!
 //! What is indexed is usable while the rest is being read: [`OpIndex::len`] grows until
 //! [`OpIndex::is_complete`]. Knows nothing of cases, stops and screens.

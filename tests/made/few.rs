@@ -137,6 +137,16 @@ fn all_documents_of_what_was_dropped_or_emptied() {
 }
 
 #[test]
+fn an_operation_that_names_no_document_is_refused_either_way() {
+    let nameless = entry(BEFORE, "u", NS, doc! { "$v": 2, "diff": { "u": { "n": 1 } } }, doc! { "o2": {} });
+    let entries: Vec<Document> = everyday().into_iter().chain([nameless]).collect();
+    for memory in [Memory::default(), Memory::new(100)] {
+        let error = found(&entries, BEFORE, memory).unwrap_err();
+        assert!(error.contains(&pos(BEFORE).to_string()) && error.contains("no _id"), "{error}");
+    }
+}
+
+#[test]
 fn a_time_series_that_was_made_in_the_log() {
     let views = |inc| {
         let view = doc! { "_id": "shop.temps", "viewOn": "system.buckets.temps", "pipeline": [] };

@@ -65,8 +65,10 @@ fn take(index: &OpIndex, row: u64, columns: &RowRef, about: &mut About) -> Resul
     }
     let op = index.op(row)?;
     if columns.kind != OpKind::Command {
-        about.keys.extend(op.entry.id().map(DocKey::of));
-        return Ok(true);
+        // One that names no document is refused where everything is folded.
+        let key = op.entry.id().map(DocKey::of);
+        about.keys.extend(key);
+        return Ok(key.is_some());
     }
     let Some(command) = op.entry.command() else { return Ok(false) };
     match command.name {
